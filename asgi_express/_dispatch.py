@@ -1,0 +1,383 @@
+"""One walk of one request over one tree of stacks: a loop.
+
+Theory of operation. ``run`` asks the selection for the next handler, calls it, and acts on how that ended:
+
+* ``next()`` was called and not awaited: go round the loop. Any number of handlers costs no stack.
+* ``next()`` was awaited: the rest of the walk ran inside the call, in a ``run`` of its own; this one is over.
+* it raised, or gave an error to ``next``: the error is pending, and only error handlers are selected.
+* it answered: push and end. It did none of these: that is an error, never a request that hangs.
+
+An ASGI middleware on the stack resumes the same walk through ``next_app``. When the stacks are exhausted, the
+walk answers 404 or the pending error itself, inside whatever middleware is around; so nothing is raised
+through a middleware, or at a host, unless the answer cannot be given or ``raise_errors`` asks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Generator
+from inspect import isawaitable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
+
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from asgi_express import _final
+from asgi_express._frames import RouterFrame
+from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler
+from asgi_express._scope import WALK, encode_path, mounted_scope
+from asgi_express._selection import Selection
+from asgi_express.errors import ExpressError, MisuseError
+from asgi_express.response import Response
+from asgi_express.types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from asgi_express.router import Router
+
+__all__ = ["Walk"]
+
+_log = logging.getLogger("asgi_express")
+
+# Seconds that a plain handler may hold the event loop before development says so.
+_SLOW = 0.1
+
+# Each awaited next() takes three Python frames of the 1000 that CPython allows by default; the rest
+# is for the server, the host and what the handlers call themselves.
+_FRAMES_PER_AWAITED_NEXT = 5
+
+
+class Continuation:
+    """What a handler gets as ``next``; one for each call of a handler."""
+
+    __slots__ = ("_handler", "_walk", "state", "value")
+
+    FRESH, CALLED, RAN, OVER = range(4)
+
+    def __init__(self, walk: Walk, handler: Handler) -> None:
+        self._walk = walk
+        self._handler = handler
+        self.state = self.FRESH
+        self.value: Any = None
+
+    def __call__(self, signal: Any = None, /) -> Continuation:
+        if self.state:
+            when = "after the handler was over" if self.state == self.OVER else "twice"
+            msg = f"next() was called {when} by {self._handler.name}"
+            raise MisuseError(msg)
+        self.state = self.CALLED
+        self.value = signal
+        self._walk.res._wake()
+        return self
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if self.state != self.CALLED:
+            msg = f"next() was awaited twice, or too late, by {self._handler.name}"
+            raise MisuseError(msg)
+        self._walk.check_depth(self._handler)
+        self.state = self.RAN
+        return self._walk.run_inside(self.value).__await__()
+
+
+class Walk(Selection):
+    """The walk of one request.
+
+    Attributes:
+        done: whether the request was answered, or given up.
+        unhandled: the error that nobody could answer, for the server or the host.
+    """
+
+    __slots__ = ("_depth", "_development", "_mark", "_resumed", "_socket", "done", "unhandled")
+
+    def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(router, scope, receive, send)
+        self._development = router.settings["env"] == "development"
+        self._depth = 0
+        self._resumed = False
+        self._mark: tuple[Any, ...] = ()
+        self._socket: WebSocket | None = None
+        self.done = False
+        self.unhandled: BaseException | None = None
+
+    # -- running
+
+    def check_depth(self, handler: Handler) -> None:
+        """Refuse to nest deeper than the interpreter can.
+
+        Raises:
+            MisuseError: ``await next()`` is nested too deep.
+        """
+        limit = sys.getrecursionlimit() // _FRAMES_PER_AWAITED_NEXT
+        if self._depth >= limit:
+            msg = (
+                f"await next() is nested {limit} deep at {handler.name}; "
+                "call next() without await where nothing is to be done afterwards"
+            )
+            raise MisuseError(msg)
+
+    async def run_inside(self, value: Any) -> None:
+        """Run the rest of the walk inside a handler or middleware, and restore what they knew."""
+        req, res = self.req, self.res
+        if not res._complete:
+            await res._push()
+        self.signal(value)
+        kept = (req.url, req.base_url, req.params, req.route, req.app)
+        settings = req._settings
+        self._depth += 1
+        try:
+            await self.run()
+        finally:
+            self._depth -= 1
+            req.url, req.base_url, req.params, req.route, req.app = kept
+            res.app = req.app
+            req._settings = res._settings = settings
+
+    async def run(self) -> None:
+        """Walk until the request is answered."""
+        req, res = self.req, self.res
+        while True:
+            handler = self.select()
+            if handler is None:
+                await self._finish()
+                return
+            kind = handler.kind
+            following: Continuation | None = None
+            error = self.error
+            try:
+                if kind == APP:
+                    await self._call_app(handler)
+                else:
+                    started = time.perf_counter() if self._development else 0.0
+                    if kind == 2:
+                        result = handler.fn(req, res)
+                    elif kind < 2:
+                        result = handler.fn(req) if kind else handler.fn()
+                    else:
+                        following = Continuation(self, handler)
+                        result = self._call(handler, following)
+                    if started:
+                        self._watch_clock(handler, started)
+                    if result is not None and result is not res:
+                        if type(result) is CoroutineType or _is_awaitable_value(result):
+                            result = await result
+                        if result is not None and result is not res:
+                            await self._take(result)
+                    if not res._complete:
+                        await res._push()
+                    if kind == SOCKET:
+                        await self._close_socket(1000)
+            except WebSocketDisconnect:
+                res._complete = True  # the client left, which ends the handler
+            except Exception as exc:
+                if following is not None:
+                    following.state = Continuation.OVER
+                if exc.__context__ is None and isinstance(error, BaseException) and error is not exc:
+                    exc.__context__ = error
+                if self.done:
+                    self._late(exc)
+                    return
+                self.signal(exc)
+                continue
+            if following is not None:
+                state, following.state = following.state, Continuation.OVER
+                if state == Continuation.CALLED:
+                    self.signal(following.value)
+                    continue
+                if state == Continuation.RAN:
+                    return
+            if self.done:
+                return
+            if res.finished:
+                self.done = True
+                return
+            self.signal(self._unanswered(handler, error))
+
+    def _call(self, handler: Handler, following: Continuation) -> Any:
+        """Call a handler that takes ``next``."""
+        kind = handler.kind
+        fn = handler.fn
+        req, res = self.req, self.res
+        if kind == 3:
+            return fn(req, res, following)
+        if kind == ERROR:
+            error, self.error = self.error, None
+            return fn(error, req, res, following)
+        if kind == PARAM:
+            run = cast("RouterFrame", self.frame).run
+            assert run is not None and run.entry is not None  # noqa: S101, PT018 - how PARAM came to be selected
+            return fn(*(req, res, following, run.entry.match, run.name)[: handler.count])
+        if res._send is res._server_send:
+            res._send = res._relay
+        self._socket = WebSocket(self.scope, req._receive, res._send)
+        return fn(*(self._socket, req, following)[: handler.count])
+
+    async def _take(self, result: Any) -> None:
+        """Send the value that a handler returned, or run it if it is an ASGI app."""
+        if isinstance(result, (Continuation, Response)):
+            return
+        if callable(result):
+            await self._call_app(Handler(result, APP, opaque=True))
+        else:
+            self.res.send(result)
+
+    def _watch_clock(self, handler: Handler, started: float) -> None:
+        if time.perf_counter() - started > _SLOW and not handler.slow:
+            handler.slow = True
+            _log.warning(
+                "%s held the event loop for over %d ms; make it async, or wrap it in blocking(...)",
+                handler.name,
+                _SLOW * 1000,
+            )
+
+    def _unanswered(self, handler: Handler, error: Any) -> MisuseError:
+        res = self.res
+        if res.headers_sent:
+            words = "returned without ending its answer"
+        elif handler.kind == APP:
+            words = "returned without an answer and without calling the app that it wraps"
+        else:
+            words = "returned without an answer, without a value and without calling next()"
+        misuse = MisuseError(f"{handler.name} {words}")
+        if isinstance(error, BaseException):
+            misuse.__cause__ = error
+        return misuse
+
+    async def _close_socket(self, code: int) -> bool:
+        """Close the WebSocket if it is open; tell whether it was one of ours."""
+        socket = self._socket
+        if socket is None or not self.res._started:
+            return False
+        if socket.application_state == socket.client_state == WebSocketState.CONNECTED:
+            await socket.close(code)
+        self.res._complete = True
+        return True
+
+    # -- ASGI apps on the stack
+
+    async def _call_app(self, handler: Handler) -> None:
+        req, res = self.req, self.res
+        if res._send is res._server_send:
+            res._send = res._relay
+        scope = self._scope_for(handler)
+        if not handler.opaque:
+            scope[WALK] = self
+        kept = (self._resumed, self._mark, self._scope_base, self._scope_url)
+        self._resumed = False
+        self._mark = (scope.get("method"), scope["path"], scope.get("query_string"), req.base_url, req.url)
+        receive = req._receive if req._inbox is None else req._inbox.replay()
+        try:
+            await handler.fn(scope, receive, res._send)
+        finally:
+            self._resumed, self._mark, self._scope_base, self._scope_url = kept
+        if res._started and self.scope["type"] == "websocket":
+            res._complete = True  # a client that leaves is not answered with a close
+
+    def _scope_for(self, handler: Handler) -> Scope:
+        """Return the scope that an ASGI app is to see: the same one, or a copy that tells of mounts and rewrites."""
+        req, scope = self.req, self.scope
+        same = req.base_url == self._scope_base and req.base_url + req.url == self._scope_url
+        if same and not handler.opaque and scope.get("method", req.method) == req.method:
+            return scope
+        root_path = self._root_path + unquote(req.base_url[len(self._base) :])
+        if not same or req.base_url != self._scope_base:
+            child = mounted_scope(scope, root_path, req.url, req.base_url)
+        else:
+            child = dict(scope)
+        if "method" in child:
+            child["method"] = req.method
+        if handler.opaque:
+            child.pop(WALK, None)
+            state = self.root_router.lifespan_states.get(id(handler.fn))
+            if state is not None:
+                child["state"] = {**child.get("state", {}), **state}
+        return child
+
+    async def resume(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on, for ``next_app``: everything that follows sees the middleware's scope, receive and send.
+
+        Raises:
+            MisuseError: the middleware called its app twice.
+        """
+        if self.done or self._resumed:
+            msg = "next_app was called twice, or after the request was answered"
+            raise MisuseError(msg)
+        req, res = self.req, self.res
+        self._resumed = True
+        kept = (self.scope, req.scope, res._send, req._receive, req._inbox, req._headers)
+        if scope is not self.scope:
+            self.scope = req.scope = scope
+            req._headers = None
+        if send is not res._send:
+            res._send = send
+        if receive is not req._receive:
+            req._receive, req._inbox = receive, None
+        self._adopt(scope)
+        try:
+            await self.run_inside(None)
+        finally:
+            self.scope, req.scope, res._send, req._receive, req._inbox, req._headers = kept
+        if self.unhandled is not None:
+            raise self.unhandled
+
+    def _adopt(self, scope: Scope) -> None:
+        """Take over a method, path or query that a middleware has changed, and note what the scope stands for."""
+        req = self.req
+        method, path, query, base_url, url = self._mark
+        if scope.get("method") != method:
+            req.method = scope["method"]
+        if scope["path"] != path or scope.get("query_string") != query:
+            whole = encode_path(scope["path"])
+            if whole.startswith(base_url):
+                whole = whole[len(base_url) :] or "/"
+            text = (scope.get("query_string") or b"").decode("latin-1")
+            req.url = url = f"{whole}?{text}" if text else whole
+        self._scope_base = base_url
+        self._scope_url = base_url + url
+
+    # -- ending
+
+    async def _finish(self) -> None:
+        """Answer 404, or the pending error; where that cannot be done, leave it to whoever is outside."""
+        req, res = self.req, self.res
+        self.done = True
+        error = self.error
+        if error is None:
+            if not res.headers_sent:
+                _final.answer_not_found(req, res)
+            elif not res.finished:
+                error = MisuseError("the answer was begun, and nothing on the stack ended it")
+        if error is None:
+            await res._push()
+        elif res.finished:
+            await res._push()
+            _final.log_error(error, req, res)
+        elif await self._close_socket(1011):
+            _final.log_error(error, req, res)
+        elif self.root_router.raise_errors or res.headers_sent:
+            # A body that is cut short must look cut short: the server closes the connection.
+            await res._push()
+            self.unhandled = _as_exception(error)
+        else:
+            _final.log_error(error, req, res)
+            _final.answer_error(error, res)
+            await res._push()
+
+    def _late(self, error: Exception) -> None:
+        """An error after the walk was over: whoever is outside gets it only if the client has no answer."""
+        if error is self.unhandled:
+            return
+        if self.res._complete and not self.root_router.raise_errors:
+            _final.log_error(error, self.req, self.res)
+        elif self.unhandled is None:
+            self.unhandled = error
+
+
+def _is_awaitable_value(result: Any) -> bool:
+    """Tell whether a handler returned something to wait for; our own two awaitables are not."""
+    return isawaitable(result) and not isinstance(result, (Continuation, Response))
+
+
+def _as_exception(error: Any) -> BaseException:
+    return error if isinstance(error, BaseException) else ExpressError(str(error))

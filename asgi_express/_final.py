@@ -1,0 +1,101 @@
+"""The last word on a request: Express's 404, or the error that nobody answered.
+
+The words and headers are those of ``finalhandler`` 2.1. Outside ``development`` an error page says
+no more than the reason phrase.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from asgi_express._headers import HeaderValueError
+from asgi_express._status import reason
+from asgi_express._urls import encode_url, escape_html
+
+if TYPE_CHECKING:
+    from asgi_express.request import Request
+    from asgi_express.response import Response
+
+__all__ = ["answer_error", "answer_not_found", "log_error", "status_of"]
+
+_log = logging.getLogger("asgi_express")
+
+# A header of these would speak of a body that is no longer sent.
+_CONTENT_HEADERS = ("Content-Encoding", "Content-Language", "Content-Range")
+
+
+def answer_not_found(req: Request, res: Response) -> None:
+    """Answer 404, naming the method and the path that was asked for."""
+    path = encode_url(_path(req.original_url))
+    _answer(res, 404, f"Cannot {req.method} {path}")
+
+
+def answer_error(error: Any, res: Response) -> None:
+    """Answer an error with its status and, in development, its traceback."""
+    status, own = status_of(error, res)
+    headers = getattr(error, "headers", None) if own else None
+    for name, value in dict(headers or {}).items():
+        try:
+            res.set(name, value)
+        except HeaderValueError:
+            _log.exception("an error has a header that may not be sent")
+    development = res._settings["env"] == "development"  # noqa: SLF001 - one exchange
+    _answer(res, status, _describe(error) if development else reason(status))
+
+
+def status_of(error: Any, res: Response) -> tuple[int, bool]:
+    """Return the status of an error, and whether it is the error's own.
+
+    ``status`` and ``status_code`` count if they are error statuses (Starlette's ``HTTPException``
+    has the latter), then the status of the response, then 500.
+    """
+    for name in ("status", "status_code"):
+        status = getattr(error, name, None)
+        if isinstance(status, int) and not isinstance(status, bool) and 400 <= status <= 599:
+            return status, True
+    return (res.status_code if 400 <= res.status_code <= 599 else 500), False
+
+
+def log_error(error: Any, req: Request, res: Response) -> None:
+    """Log an error that nobody answered: a server's fault with its traceback, a client's in one line."""
+    if res._settings["env"] == "test":  # noqa: SLF001 - one exchange
+        return
+    status, _ = status_of(error, res)
+    what = ascii(f"{req.method} {req.original_url}")[1:-1]
+    if status < 500:
+        _log.info("%s: %s %s", what, status, ascii(str(error))[1:-1])
+    elif isinstance(error, BaseException):
+        _log.error("%s: %s", what, type(error).__name__, exc_info=error)
+    else:
+        _log.error("%s: %r", what, error)
+
+
+def _path(url: str) -> str:
+    host, mark, rest = url.partition("://")
+    if mark and "/" not in host and "?" not in host:
+        url = "/" + rest.partition("/")[2]
+    return url.partition("?")[0].partition("#")[0]
+
+
+def _describe(error: Any) -> str:
+    if isinstance(error, BaseException):
+        return "".join(traceback.format_exception(error)).rstrip()
+    return str(error)
+
+
+def _answer(res: Response, status: int, message: str) -> None:
+    text = escape_html(message).replace("\n", "<br>").replace("  ", " &nbsp;")
+    page = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
+        f"<body>\n<pre>{text}</pre>\n</body>\n</html>\n"
+    )
+    for name in _CONTENT_HEADERS:
+        res.remove_header(name)
+    res.status(status)
+    res.set("Content-Security-Policy", "default-src 'none'")
+    res.set("X-Content-Type-Options", "nosniff")
+    res.set("Content-Type", "text/html; charset=utf-8")
+    content = page.encode("utf-8", "replace")
+    res.set("Content-Length", len(content)).end(content)

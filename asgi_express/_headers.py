@@ -1,0 +1,71 @@
+"""Check and encode header names and values when they are set.
+
+A carriage return in a value would either split the response or make the server drop the
+connection without an answer (uvicorn does the latter); so a bad one raises here, where the
+error handlers can still answer.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from asgi_express.errors import MisuseError
+
+__all__ = ["HeaderValueError", "header_name", "header_value", "merge_vary"]
+
+# RFC 9110 section 5.6.2 (token) and 5.5 (field-value, less obs-fold).
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+
+
+class HeaderValueError(MisuseError, ValueError):
+    """A header name or value that may not be sent."""
+
+
+@lru_cache(maxsize=512)
+def header_name(name: str) -> bytes:
+    """Return a header name in lower case, as bytes.
+
+    Raises:
+        HeaderValueError: it is not a token (RFC 9110 section 5.6.2).
+    """
+    if not isinstance(name, str) or not _TOKEN.match(name):
+        msg = f"header name must be a token (RFC 9110), got {name!r}"
+        raise HeaderValueError(msg)
+    return name.lower().encode("ascii")
+
+
+def header_value(name: str, value: Any) -> bytes:
+    """Return a header value as bytes. Numbers and other values become text, as in Express.
+
+    Raises:
+        HeaderValueError: it has a control character, a character outside Latin-1, or white space around it.
+    """
+    text = value if isinstance(value, str) else str(value)
+    if not _VALUE.match(text) or text != text.strip(" \t"):
+        msg = f"header {name}: value has a character that may not be sent: {text!r}"
+        raise HeaderValueError(msg)
+    return text.encode("latin-1")
+
+
+def merge_vary(current: str, fields: list[str]) -> str:
+    """Add field names to a ``Vary`` value, first spelling and order kept; ``*`` absorbs all (RFC 9110 section 12.5.5).
+
+    Raises:
+        HeaderValueError: a field is not a header name.
+    """
+    names: list[str] = []
+    seen: set[str] = set()
+    for field in [*current.split(","), *fields]:
+        name = field.strip()
+        if not name:
+            continue
+        if name == "*":
+            return "*"
+        header_name(name)
+        if name.lower() not in seen:
+            seen.add(name.lower())
+            names.append(name)
+    return ", ".join(names)

@@ -1,0 +1,170 @@
+"""What the client still sends: the body of a request and the news that the client is gone.
+
+One reader takes messages from ``receive`` at a time, whoever asks; a body that was read once is kept
+and can be read again, by the next handler or by an ASGI app behind it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from asgi_express.errors import BodyError, ClientDisconnect, MisuseError
+from asgi_express.types import Message, Receive
+
+__all__ = ["Inbox"]
+
+# How much body a watch for the client's leaving reads ahead before it waits for a reader.
+_READ_AHEAD = 64 * 1024
+
+
+class Inbox:
+    """The messages of one request's ``receive``."""
+
+    __slots__ = (
+        "_body",
+        "_chunks",
+        "_drained",
+        "_lock",
+        "_receive",
+        "_seen",
+        "_size",
+        "_streamed",
+        "complete",
+        "disconnected",
+    )
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._chunks: deque[bytes] = deque()
+        self._body: bytes | None = None
+        self._lock = asyncio.Lock()
+        self._drained = asyncio.Event()
+        self._seen = 0
+        self._size = 0
+        self._streamed = False
+        self.complete = False
+        self.disconnected = False
+
+    async def _take(self) -> None:
+        """Take one message, unless somebody else took one meanwhile."""
+        seen = self._seen
+        async with self._lock:
+            if self._seen != seen:
+                return
+            message = await self._receive()
+            self._seen += 1
+            if message["type"] == "http.request":
+                chunk = message.get("body", b"")
+                if chunk:
+                    self._chunks.append(chunk)
+                    self._size += len(chunk)
+                self.complete = not message.get("more_body", False)
+            else:
+                self.disconnected = True
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Give the body in the pieces in which it arrives; nothing of it is kept.
+
+        Raises:
+            ClientDisconnect: the client left before the end.
+            MisuseError: the body was streamed before.
+        """
+        if self._body is not None:
+            if self._body:
+                yield self._body
+            return
+        if self._streamed:
+            msg = "the request body was streamed already; read it with read() to use it twice"
+            raise MisuseError(msg)
+        self._streamed = True
+        while True:
+            while self._chunks:
+                yield self._chunks.popleft()
+            self._drained.set()
+            if self.complete:
+                return
+            if self.disconnected:
+                raise ClientDisconnect(self._size)
+            await self._take()
+
+    async def read(self, limit: int | None) -> bytes:
+        """Read the whole body, once; later calls give the same bytes.
+
+        Args:
+            limit: how many bytes are allowed, as counted when they arrive.
+
+        Raises:
+            BodyError: 413 ``entity.too.large``.
+            ClientDisconnect: the client left before the end.
+            MisuseError: the body was streamed before.
+        """
+        if self._body is None:
+            chunks: list[bytes] = []
+            size = 0
+            async for chunk in self.stream():
+                size += len(chunk)
+                if limit is not None and size > limit:
+                    raise too_large(limit, size)
+                chunks.append(chunk)
+            self._body = b"".join(chunks)
+        if limit is not None and len(self._body) > limit:
+            raise too_large(limit, len(self._body))
+        return self._body
+
+    async def gone(self) -> bool:
+        """Tell whether the client has left, without waiting."""
+        if not self.disconnected:
+            # One turn of the loop lets a receive that has something to say, say it.
+            task = asyncio.ensure_future(self._take())
+            await asyncio.sleep(0)
+            if not task.done():
+                task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+        return self.disconnected
+
+    async def wait_gone(self) -> None:
+        """Wait until the client leaves. Reads ahead in the body, up to 64 KiB, then waits for a reader."""
+        while not self.disconnected:
+            if sum(map(len, self._chunks)) > _READ_AHEAD:
+                self._drained.clear()
+                await self._drained.wait()
+            else:
+                await self._take()
+
+    def replay(self) -> Receive:
+        """Return a ``receive`` for an app behind us that gives the body again, then what follows."""
+        if not self._seen and not self._lock.locked():
+            return self._receive
+        kept = self._body
+        ended = False
+
+        async def replayed() -> Message:
+            nonlocal kept, ended
+            if kept is not None:
+                body, kept, ended = kept, None, True
+                return {"type": "http.request", "body": body, "more_body": False}
+            while not ended:
+                if self._chunks:
+                    body = self._chunks.popleft()
+                    ended = self.complete and not self._chunks
+                    return {"type": "http.request", "body": body, "more_body": not ended}
+                if self.complete:
+                    ended = True
+                    return {"type": "http.request", "body": b"", "more_body": False}
+                if self.disconnected:
+                    break
+                await self._take()
+            while not self.disconnected:
+                await self._take()
+            return {"type": "http.disconnect"}
+
+        return replayed
+
+
+def too_large(limit: int, size: int) -> BodyError:
+    """Return the error for a body over its limit (body-parser's words)."""
+    return BodyError(413, "request entity too large", type="entity.too.large", limit=limit, received=size)

@@ -1,0 +1,57 @@
+"""One place on the stack of a router: which paths it is for, and what stands there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asgi_express._handlers import Handler
+from asgi_express._pattern import Match, Pattern, compile_path
+from asgi_express.types import PathSpec
+
+if TYPE_CHECKING:
+    from asgi_express.route import Route
+    from asgi_express.router import Router
+
+__all__ = ["Layer"]
+
+
+class Layer:
+    """One place on the stack of a router. Exactly one of ``handler``, ``route`` and ``router`` is set.
+
+    Attributes:
+        path: the path as it was registered.
+        handler: a handler or an ASGI app.
+        route: the handlers of one path, by method.
+        router: a router, or an application, walked in its turn.
+    """
+
+    __slots__ = ("handler", "path", "patterns", "route", "router")
+
+    def __init__(
+        self,
+        path: PathSpec,
+        *,
+        end: bool,
+        strict: bool = False,
+        case_sensitive: bool = False,
+        handler: Handler | None = None,
+        route: Route | None = None,
+        router: Router | None = None,
+    ) -> None:
+        self.path = path
+        self.handler = handler
+        self.route = route
+        self.router = router
+        self.patterns: tuple[Pattern, ...] = compile_path(path, end=end, strict=strict, case_sensitive=case_sensitive)
+
+    def match(self, path: str) -> Match | None:
+        """Return the first match of its paths.
+
+        Raises:
+            DecodeError: a parameter cannot be decoded.
+        """
+        for pattern in self.patterns:
+            match = pattern.match(path)
+            if match is not None:
+                return match
+        return None

@@ -1,0 +1,247 @@
+"""An answer on its way out: what was decided, and how much of it the server has taken.
+
+The decisions are :mod:`asgi_express.response`'s. Here they become ASGI messages, once: when the handler
+returns, or when the response is awaited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from asgi_express._events import Events, Listener
+from asgi_express.errors import HeadersSentError
+from asgi_express.types import Message, Send
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from asgi_express._settings import Settings
+    from asgi_express.request import Request
+
+__all__ = ["BODILESS", "Outgoing"]
+
+# What an answer of this status is not to have (RFC 9110 sections 15.3.5 and 15.4.5).
+BODILESS = frozenset({204, 304})
+
+# Headers of ours that speak of a body which an ASGI app further in replaces.
+_BODY_HEADERS = frozenset({b"content-length", b"content-encoding", b"content-range", b"transfer-encoding", b"etag"})
+
+_CHUNK = (bytes, bytearray, memoryview)
+
+
+class Outgoing:
+    """The state of an answer, and the pushing of it."""
+
+    __slots__ = (
+        "__dict__",
+        "_chunks",
+        "_complete",
+        "_ended",
+        "_events",
+        "_headers",
+        "_in_pieces",
+        "_locals",
+        "_send",
+        "_server_send",
+        "_settings",
+        "_started",
+        "_status",
+        "_waiter",
+        "app",
+        "req",
+    )
+
+    def __init__(self, req: Request, send: Send, settings: Settings, app: Any) -> None:
+        self.req = req
+        self.app = app
+        self._settings = settings
+        self._send = send
+        self._server_send = send
+        self._status = 200
+        self._headers: dict[bytes, bytes | list[bytes]] = {}
+        self._chunks: list[bytes] = []
+        self._ended = False
+        self._in_pieces = False
+        self._started = False
+        self._complete = False
+        self._events: Events | None = None
+        self._locals: dict[str, Any] | None = None
+        self._waiter: asyncio.Event | None = None
+
+    @property
+    def headers_sent(self) -> bool:
+        """Whether the status and the headers are decided for good."""
+        return self._started or self._ended or bool(self._chunks)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the whole answer is decided."""
+        return self._ended or self._complete
+
+    def on(self, event: str, listener: Listener) -> Self:
+        """Call a listener, plain or ``async``, on an event of this response.
+
+        Args:
+            event: ``"finish"``, the answer was handed to the server; or ``"close"``, the request is
+                over: answered, failed, or the client has gone.
+            listener: called without arguments.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        if event not in ("finish", "close"):
+            msg = f"res.on: there is no event {event!r}; there are 'finish' and 'close'"
+            raise ValueError(msg)
+        if self._events is None:
+            self._events = Events()
+        self._events.add(event, listener)
+        if event == "close":
+            self.req._watch()
+        return self
+
+    async def wait_finished(self) -> None:
+        """Wait until the answer is decided by somebody else, or ``next`` was called.
+
+        For a handler that leaves the answer to a callback or another task.
+        """
+        if self._waiter is None:
+            self._waiter = asyncio.Event()
+        if not self.finished:
+            await self._waiter.wait()
+
+    def _wake(self) -> None:
+        if self._waiter is not None:
+            self._waiter.set()
+
+    def _open(self) -> None:
+        """Make sure that headers can still be set."""
+        if self._started or self._ended or self._chunks:
+            msg = "Cannot set headers after they are sent to the client"
+            raise HeadersSentError(msg)
+
+    def _finish(self, content: bytes) -> Self:
+        if content:
+            self._chunks.append(content)
+        self._ended = True
+        self._wake()
+        return self
+
+    def write(self, chunk: str | bytes) -> Self:
+        """Answer with a piece of a body, of a length not told before.
+
+        Raises:
+            HeadersSentError: the answer is complete.
+            TypeError: ``chunk`` is neither text nor bytes.
+        """
+        if self._ended or self._complete:
+            msg = "Cannot write after the end of the answer"
+            raise HeadersSentError(msg)
+        self._chunks.append(_bytes(chunk))
+        self._in_pieces = True
+        return self
+
+    def end(self, chunk: str | bytes | None = None) -> Self:
+        """Complete the answer, without the care of ``send``: no type, no entity tag.
+
+        Raises:
+            HeadersSentError: the answer is complete, and there is a chunk.
+            TypeError: ``chunk`` is neither text nor bytes.
+        """
+        if self.finished:
+            if chunk is None:
+                return self
+            msg = "Cannot write after the end of the answer"
+            raise HeadersSentError(msg)
+        return self._finish(b"" if chunk is None else _bytes(chunk))
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Push what was decided, and wait until the server took it."""
+        return self._push().__await__()
+
+    async def _push(self) -> None:
+        if not self._started:
+            if not self._ended and not self._chunks:
+                return
+            await self._push_start()
+        chunks = self._chunks
+        if not self._ended:
+            while chunks:
+                chunk = chunks.pop(0)
+                if chunk and self._has_body():
+                    await self._send_body(chunk, more=True)
+        elif not self._complete:
+            self._complete = True
+            content = b"".join(chunks)
+            chunks.clear()
+            await self._send_body(content if self._has_body() else b"", more=False)
+            if self._events is not None:
+                await self._events.settle("finish")
+
+    def _has_body(self) -> bool:
+        # The method of the connection: what a handler makes of req.method does not change what the client expects.
+        return self._status not in BODILESS and self.req.scope.get("method") != "HEAD"
+
+    async def _push_start(self) -> None:
+        self._started = True
+        headers = self._headers
+        if not self._in_pieces and b"transfer-encoding" not in headers and self._has_body():
+            # Right even if a handler set another length: a wrong one would tear the connection.
+            headers[b"content-length"] = b"%d" % sum(map(len, self._chunks))
+        raw: list[tuple[bytes, bytes]] = []
+        for name, value in headers.items():
+            if isinstance(value, list):
+                raw.extend((name, item) for item in value)
+            else:
+                raw.append((name, value))
+        scope = self.req.scope
+        if scope["type"] == "http":
+            await self._send({"type": "http.response.start", "status": self._status, "headers": raw})
+        elif "websocket.http.response" in (scope.get("extensions") or ()):
+            await self._send({"type": "websocket.http.response.start", "status": self._status, "headers": raw})
+        else:  # no denial response: all that there is to say is no, which the server makes a 403
+            self._chunks.clear()
+            self._ended = self._complete = True
+            await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
+
+    async def _send_body(self, content: bytes, *, more: bool) -> None:
+        kind = "http.response.body" if self.req.scope["type"] == "http" else "websocket.http.response.body"
+        await self._send({"type": kind, "body": content, "more_body": more})
+
+    async def _relay(self, message: Message) -> None:
+        """Pass on what an ASGI app on the stack sends, and note how far its answer has come."""
+        kind = message["type"]
+        if kind in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
+            if not self._started:
+                self._started = True
+                if self._headers:
+                    message = {**message, "headers": self._merged(message.get("headers") or ())}
+        elif kind in ("http.response.body", "websocket.http.response.body"):
+            self._complete = self._complete or not message.get("more_body", False)
+        elif kind in ("http.response.pathsend", "websocket.close"):
+            self._started = self._complete = True
+        await self._server_send(message)
+        if self._complete:
+            self._wake()
+            if self._events is not None:
+                await self._events.settle("finish")
+
+    def _merged(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Add the headers that handlers before an ASGI app have set, where the app did not set them."""
+        merged = [(bytes(name), bytes(value)) for name, value in headers]
+        present = {name.lower() for name, _ in merged}
+        for name, value in self._headers.items():
+            if name in _BODY_HEADERS or (name in present and name not in (b"set-cookie", b"vary")):
+                continue
+            merged.extend((name, item) for item in (value if isinstance(value, list) else [value]))
+        return merged
+
+
+def _bytes(chunk: str | bytes) -> bytes:
+    if isinstance(chunk, str):
+        return chunk.encode("utf-8", "replace")
+    if isinstance(chunk, _CHUNK):
+        return bytes(chunk)
+    msg = f"a chunk must be text or bytes, got {chunk!r}"
+    raise TypeError(msg)

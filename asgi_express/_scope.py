@@ -1,0 +1,158 @@
+"""The only file that names our scope keys, reads a route path out of a scope, or knows ``next_app``.
+
+A request is routed on ``raw_path`` (DESIGN section 5): ``%2F`` must never split a segment, and a
+parameter must be decoded exactly once. Servers and hosts do not agree on what they put beside it,
+so :func:`target` checks it against ``path``, which is what the host routed on: where the two
+disagree, ``path`` wins, and nobody behind a guard sees a path that the guard did not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol, cast
+from urllib.parse import quote, unquote, unquote_to_bytes
+
+from asgi_express.errors import MisuseError
+from asgi_express.types import Receive, Scope, Send
+
+__all__ = ["MATCH", "WALK", "Target", "encode_path", "mounted_scope", "next_app", "target"]
+
+WALK = "asgi_express.walk"
+"""The walk that is under way, for :func:`next_app`."""
+
+MATCH = "asgi_express.match"
+"""The record of the matched route (:class:`asgi_express.route.RouteMatch`)."""
+
+# RFC 3986 pchar, less "%": what may stand in a path as it is.
+_PATH_SAFE = "/:@!$&'()*+,;=~-._"
+
+
+class Target(NamedTuple):
+    """Where a request goes.
+
+    Attributes:
+        base: the percent-encoded prefix that the host or the server took off, without a trailing slash.
+        url: the rest of the path and the query, percent-encoded, as Express's ``req.url``.
+    """
+
+    base: str
+    url: str
+
+
+def encode_path(path: str) -> str:
+    """Percent-encode a decoded path; a lone surrogate becomes U+FFFD rather than an exception."""
+    return quote(path, safe=_PATH_SAFE, errors="replace")
+
+
+def target(scope: Scope) -> Target:
+    """Split the request target of a scope at the prefix that it is mounted under.
+
+    The prefix (``root_path``) comes off on a segment border only: ``/api`` is no prefix of ``/apiary``.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path") or ""
+    raw = _raw_path(scope, path, root)
+    base = ""
+    if root:
+        base, raw = _strip(raw, root.rstrip("/"))
+    query: bytes = scope.get("query_string") or b""
+    if query:
+        raw += "?" + _ascii(query)
+    return Target(base, raw)
+
+
+def _raw_path(scope: Scope, path: str, root: str) -> str:
+    """Return the percent-encoded path, from ``raw_path`` where that can be believed."""
+    raw_bytes: bytes | None = scope.get("raw_path")
+    if not raw_bytes:
+        return encode_path(path)
+    raw = _ascii(raw_bytes.partition(b"?")[0])
+    decoded = raw if "%" not in raw else unquote(raw)
+    # The second form is the older mount: the host took root_path off the path and left raw_path alone.
+    if decoded == path or (root and decoded == root.rstrip("/") + path):
+        return raw
+    return encode_path(path)
+
+
+def _ascii(raw: bytes) -> str:
+    """Decode the bytes of a request target; what should have been percent-encoded, now is."""
+    if raw.isascii():
+        return raw.decode("ascii")
+    return quote(raw, safe="%?" + _PATH_SAFE + '#[]"<>\\^`{|} ')
+
+
+def _strip(raw: str, root: str) -> tuple[str, str]:
+    """Split ``raw`` (encoded) after ``root`` (decoded), on a border, or not at all."""
+    if raw.startswith(root):
+        end = len(root)
+    else:
+        end = _encoded_length(raw, root.encode("utf-8", "replace"))
+    rest = raw[end:]
+    if end < 0 or (rest and rest[0] not in "/%"):
+        return "", raw
+    return raw[:end], rest or "/"
+
+
+def _encoded_length(raw: str, root: bytes) -> int:
+    """Return how many characters of ``raw`` percent-decode to ``root``; -1 where none do."""
+    position = 0
+    for byte in root:
+        width = 3 if raw[position : position + 1] == "%" else 1
+        if unquote_to_bytes(raw[position : position + width]) != bytes((byte,)):
+            return -1
+        position += width
+    return position
+
+
+def mounted_scope(scope: Scope, root_path: str, url: str, url_base: str) -> dict[str, Any]:
+    """Return a copy of a scope for an app that is mounted under a prefix.
+
+    ``path`` and ``raw_path`` stay whole and ``root_path`` grows, as the ASGI specification says
+    and Starlette, Django, Quart and Litestar expect.
+
+    Args:
+        scope: the scope to copy.
+        root_path: the decoded prefix of the whole mount.
+        url: Express's ``req.url`` under the mount, percent-encoded.
+        url_base: the encoded prefix.
+    """
+    raw, mark, query = url.partition("?")
+    child = dict(scope)
+    child["root_path"] = root_path
+    child["path"] = root_path + unquote(raw)
+    child["raw_path"] = (url_base + raw).encode("latin-1")
+    child["query_string"] = query.encode("latin-1") if mark else b""
+    return child
+
+
+class _Resumable(Protocol):
+    """What a walk offers to ``next_app``."""
+
+    async def resume(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+
+async def next_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Go on with the walk that is recorded in the scope: the rest of the stack, as an ASGI app.
+
+    It is the default ``app`` of every middleware here, and the way in for any other:
+    ``router.use(GZipMiddleware(next_app))``.
+
+    Raises:
+        MisuseError: no router of this package is around; the middleware needs ``app=``.
+    """
+    if scope["type"] == "lifespan":
+        await answer_lifespan(receive, send)
+        return
+    walk = scope.get(WALK)
+    if walk is None:
+        msg = "next_app: no asgi-express router is around this middleware; pass the app to wrap as its first argument"
+        raise MisuseError(msg)
+    await cast("_Resumable", walk).resume(scope, receive, send)
+
+
+async def answer_lifespan(receive: Receive, send: Send) -> None:
+    """Agree to start and to stop: the lifespan of an app that has nothing to do."""
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

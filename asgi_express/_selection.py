@@ -1,0 +1,263 @@
+"""Where a request goes next: the half of a walk that runs no user code.
+
+``select`` gives the next handler from where the walk stands, pushing a frame when it enters a router or
+a route and popping it when that is exhausted; ``signal`` moves the place by what was given to ``next``.
+The order of things is that of ``router`` 2.3 (``lib/index.js``), which Express 5.3 runs on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge_params
+from asgi_express._handlers import ERROR, ROUTER, Handler
+from asgi_express._layer import Layer
+from asgi_express._pattern import Match, Pattern
+from asgi_express._scope import MATCH, mounted_scope, target
+from asgi_express.errors import DecodeError, HeadersSentError
+from asgi_express.request import Request
+from asgi_express.response import Response
+from asgi_express.types import Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from asgi_express.route import Route
+    from asgi_express.router import Router
+
+__all__ = ["Selection"]
+
+
+class Selection:
+    """The place of one request among the stacks.
+
+    Attributes:
+        frame: where it is; ``None`` when the stacks are exhausted, or OPTIONS was answered.
+        error: the pending error; ``None`` for none, as an error is never false.
+        scope: the scope that what follows is to see.
+        root_router: the router that the walk began in.
+    """
+
+    __slots__ = (
+        "_base",
+        "_host_params",
+        "_root_path",
+        "_root_scope",
+        "_scope_base",
+        "_scope_url",
+        "error",
+        "frame",
+        "req",
+        "res",
+        "root_router",
+        "scope",
+    )
+
+    def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
+        base, url = target(scope)
+        app = router.application
+        settings = router.settings
+        self.root_router = router
+        self.scope = self._root_scope = scope
+        self.req = req = Request(scope, receive, settings, app, base, url)
+        self.res = req.res = Response(req, send, settings, app)
+        # What the host took off, and what the scope stands for when a middleware has it.
+        self._base = self._scope_base = base
+        self._scope_url = req.original_url
+        self._root_path: str = scope.get("root_path") or ""
+        self._host_params: dict[str, Any] | None = scope.get("path_params")
+        if self._host_params:
+            req.params = self._host_params
+        self.error: Any = None
+        self.frame: Frame | None = RouterFrame(router, None, req, None)
+        self._sign(app)
+
+    def _sign(self, app: Any) -> None:
+        """Set ``X-Powered-By``, if the application wants it."""
+        if app is not None and app.settings["x-powered-by"] and not self.res.headers_sent:
+            self.res._headers[b"x-powered-by"] = b"Express"
+
+    def signal(self, value: Any) -> None:
+        """Act on what was given to ``next``."""
+        frame = self.frame
+        run = frame.run if type(frame) is RouterFrame else None
+        if not isinstance(value, BaseException) and not value:
+            if run is None:
+                self.error = None
+        elif run is not None:
+            run.fail(value, self.req)
+        else:
+            self._turn(value)
+
+    def _turn(self, value: Any) -> None:
+        frame = self.frame
+        word = value if isinstance(value, str) else None
+        if word not in ("route", "router"):
+            self.error = value
+            return
+        self.error = None
+        if type(frame) is RouteFrame:
+            self.frame = frame = frame.parent
+        if word == "router" and type(frame) is RouterFrame:
+            frame.restore(self.req)
+            self._leave(frame)
+
+    def select(self) -> Handler | None:
+        """Return the next handler to call; ``None`` when the stacks are exhausted or OPTIONS was answered."""
+        while True:
+            frame = self.frame
+            if type(frame) is RouteFrame:
+                handler = frame.next(self.error)
+                if handler is None:
+                    self.frame = frame.parent
+                elif handler.kind == ROUTER:
+                    self._enter_router(frame, handler.fn, None)
+                else:
+                    return handler
+            elif type(frame) is RouterFrame:
+                handler = self._advance(frame) if frame.run is None else self._run_params(frame, frame.run)
+                if handler is not None:
+                    return handler
+            else:
+                return None
+
+    def _run_params(self, frame: RouterFrame, run: ParamRun) -> Handler | None:
+        handler = run.next(frame.router.param_callbacks, self.req)
+        if handler is not None:
+            return handler
+        frame.run = None
+        if run.error is not None:
+            self._turn(run.error if self.error is None else self.error)
+            return None
+        return self._enter(frame, run.layer, run.match, run.path)
+
+    def _advance(self, frame: RouterFrame) -> Handler | None:
+        """Go to the next layer that matches, or leave the router."""
+        req = self.req
+        if frame.removed or frame.slash_added:
+            frame.restore(req)
+            if len(self._scope_base) > len(req.base_url):
+                self._rebase()
+        path = req.path if req.url else ""
+        layers = frame.layers
+        router = frame.router
+        while path and frame.index < len(layers):
+            layer = layers[frame.index]
+            frame.index += 1
+            match = self._match(frame, layer, path)
+            if match is None:
+                continue
+            if layer.route is not None:
+                req.route = layer.route
+            params = match.params
+            req.params = merge_params(params, frame.params) if router.merge_params else params
+            if params and router.param_callbacks:
+                frame.run = ParamRun(layer, match, path, frame)
+                return None
+            return self._enter(frame, layer, match, path)
+        self._leave(frame)
+        return None
+
+    def _match(self, frame: RouterFrame, layer: Layer, path: str) -> Match | None:
+        """Match a layer by path and, for a route, by method."""
+        try:
+            match = layer.match(path)
+        except DecodeError as error:
+            if self.error is None:
+                self.error = error
+            return None
+        route = layer.route
+        if match is None or route is None:
+            return match
+        if self.error is not None:
+            return None
+        method = self._method()
+        if route.serves(method) or method == "HEAD":
+            return match
+        if method == "OPTIONS" and frame.methods is not None:
+            frame.methods.extend(route.allowed)
+        return None
+
+    def _method(self) -> str:
+        return self.req.method.upper() if self.scope["type"] == "http" else "WEBSOCKET"
+
+    def _enter(self, frame: RouterFrame, layer: Layer, match: Match, path: str) -> Handler | None:
+        """Enter a matched layer: its handler is returned, a route or router becomes the frame."""
+        route = layer.route
+        if route is not None:
+            handlers = route.handlers_for(self._method())
+            if handlers:
+                self._record(frame, route, match)
+            self.frame = RouteFrame(frame, frame.post + handlers if handlers else handlers)
+            return None
+        if match.text and not frame.trim(self.req, path, match.text):
+            return None
+        handler = layer.handler
+        if handler is not None:
+            if (handler.kind == ERROR) != (self.error is not None):
+                return None
+            if handler.opaque and frame.post:
+                self.frame = RouteFrame(frame, (*frame.post, handler))
+                return None
+            return handler
+        if self.error is None and layer.router is not None:
+            self._enter_router(frame, layer.router, match.pattern)
+        return None
+
+    def _enter_router(self, frame: Frame, router: Router, prefix: Pattern | None) -> None:
+        self.frame = RouterFrame(router, frame, self.req, prefix)
+        app = router.application
+        if app is not None:
+            self._use_app(app)
+            self._sign(app)
+
+    def _use_app(self, app: Any) -> None:
+        req, res = self.req, self.res
+        req.app = res.app = app
+        req._settings = res._settings = (self.root_router if app is None else app).settings
+
+    def _leave(self, frame: RouterFrame) -> None:
+        """Leave a router: answer OPTIONS if that is all it can say, restore, and go back to the one around."""
+        req = self.req
+        if self.error is None and frame.methods and not self._answer_options(frame.methods):
+            return
+        frame.leave(req)
+        if req.app is not frame.app:
+            self._use_app(frame.app)
+        self.frame = frame.parent
+
+    def _answer_options(self, methods: list[str]) -> bool:
+        """Answer with ``Allow``; ``True`` if that failed, and the failure is the pending error."""
+        allow = ", ".join(sorted(set(methods)))
+        res = self.res
+        try:
+            res.set("Allow", allow).set("Content-Length", len(allow))
+            res._headers[b"content-type"] = b"text/plain"
+            res.set("X-Content-Type-Options", "nosniff").end(allow)
+        except HeadersSentError as error:
+            self.error = error
+            return True
+        self.frame = None
+        return False
+
+    def _record(self, frame: RouterFrame, route: Route, match: Match) -> None:
+        """Write the record of the match where firewalls, metrics, limits and the host's tools look for it."""
+        params = self.req.params
+        if self._host_params:
+            params = {**self._host_params, **params}
+        record = route.record(self._base, frame, match.pattern)
+        for scope in (self.scope,) if self.scope is self._root_scope else (self.scope, self._root_scope):
+            scope["route"] = route
+            scope["endpoint"] = record.endpoint
+            scope["path_params"] = params
+            scope[MATCH] = record
+
+    # -- the scope
+
+    def _rebase(self) -> None:
+        """The walk has left the mount that the scope stands for: give what follows one that says so."""
+        req = self.req
+        root_path = self._root_path + unquote(req.base_url[len(self._base) :])
+        self.scope = req.scope = mounted_scope(self.scope, root_path, req.url, req.base_url)
+        req._headers = None
+        self._scope_base = req.base_url
+        self._scope_url = req.base_url + req.url

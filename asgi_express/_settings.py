@@ -1,0 +1,95 @@
+"""The settings of an application: a chain of names, with those derived from them compiled once.
+
+A sub-application inherits what it has not set itself from the application that it is mounted on,
+live, as in Express: what every application is born with is therefore never inherited, but for
+``trust proxy``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from asgi_express import _freshness, _query
+
+__all__ = ["Settings", "default_env"]
+
+
+def default_env() -> str:
+    """Return ``ASGI_EXPRESS_ENV``, ``"production"`` where it is not set; ``debug`` means ``development``."""
+    return _env(os.environ.get("ASGI_EXPRESS_ENV") or "production")
+
+
+def _env(value: str) -> str:
+    return "development" if value == "debug" else value
+
+
+_ALLOWED: dict[str, tuple[Any, ...]] = {
+    "etag": (True, False, "weak", "strong"),
+    "query parser": (True, False, "simple", "extended"),
+}
+
+
+class Settings(Mapping[str, Any]):
+    """A mapping of setting names (spelled as in Express, with spaces) to values."""
+
+    __slots__ = ("_own", "parent")
+
+    def __init__(self) -> None:
+        self.parent: Settings | None = None
+        self._own: dict[str, Any] = {
+            "x-powered-by": True,
+            "etag": "weak",
+            "env": default_env(),
+            "query parser": "simple",
+            "subdomain offset": 2,
+            "jsonp callback name": "callback",
+        }
+
+    def set(self, name: str, value: Any) -> None:
+        """Store a value.
+
+        Raises:
+            ValueError: the setting does not know the value.
+        """
+        if name == "env":
+            value = _env(value)
+        elif name in _ALLOWED and not (callable(value) or value in _ALLOWED[name]):
+            words = ", ".join(map(repr, _ALLOWED[name]))
+            msg = f"set({name!r}): unknown value {value!r}; it takes {words}, or a function"
+            raise ValueError(msg)
+        self._own[name] = value
+
+    def entity_tag(self, content: bytes) -> str | None:
+        """Return the entity tag of an answer, by the setting ``etag``."""
+        how = self["etag"]
+        if callable(how):
+            return how(content) or None
+        return _freshness.etag(content, weak=how != "strong") if how else None
+
+    def parse_query(self, text: str) -> Any:
+        """Return the parsed query, by the setting ``query parser``; a function gets the raw text, ``None`` if empty."""
+        how = self["query parser"]
+        if callable(how):
+            return how(text or None)
+        if not how:
+            return {}
+        return _query.extended(text) if how == "extended" else _query.simple(text)
+
+    def __getitem__(self, name: str) -> Any:
+        own = self._own
+        if name in own:
+            return own[name]
+        if self.parent is not None:
+            return self.parent[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        seen = dict(self._own)
+        if self.parent is not None:
+            seen = {**dict(self.parent), **seen}
+        return iter(seen)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

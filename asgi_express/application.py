@@ -1,0 +1,165 @@
+"""The application: a router with settings, locals and a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from asgi_express._camel import snake_case_only
+from asgi_express._events import Events, Listener
+from asgi_express._verbs import METHODS, Decorator
+from asgi_express.errors import MisuseError
+from asgi_express.router import Lifespan, Router
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from asgi_express._settings import Settings
+    from asgi_express.server import Server
+    from asgi_express.types import PathSpec
+
+__all__ = ["Express"]
+
+
+@snake_case_only
+class Express(Router):
+    """An application: serve it alone, mount it in a host, or use it in another application.
+
+    Args:
+        lifespan: an asynchronous context manager function of the application.
+        raise_errors: hand errors that nobody answered to the host or server instead of answering 500.
+        **settings: settings by name with underscores: ``Express(trust_proxy=1)`` is ``app.set("trust proxy", 1)``.
+
+    Example::
+
+        app = Express()
+        app.get("/", lambda req, res: res.send("Hello"))
+        app.listen(3000)
+    """
+
+    def __init__(self, *, lifespan: Lifespan | None = None, raise_errors: bool = False, **settings: Any) -> None:
+        super().__init__(lifespan=lifespan, raise_errors=raise_errors)
+        self.parent: Express | None = None
+        self.mountpath: PathSpec = "/"
+        self.locals: dict[str, Any] = {"settings": self.settings}
+        self._events = Events()
+        for name, value in settings.items():
+            self.set("x-powered-by" if name == "x_powered_by" else name.replace("_", " "), value)
+
+    @property
+    def application(self) -> Express:
+        """The application itself."""
+        return self
+
+    # -- settings
+
+    def set(self, name: str, value: Any) -> Self:
+        """Set a setting, spelled as in Express: ``app.set("case sensitive routing", True)``.
+
+        Raises:
+            MisuseError: the router's ``case sensitive routing`` or ``strict routing`` is set after the first route.
+            ValueError: the setting does not know the value.
+        """
+        if name in ("case sensitive routing", "strict routing"):
+            if self.stack and bool(value) != bool(self.settings.get(name)):
+                msg = f"set({name!r}) comes too late: the application has routes already"
+                raise MisuseError(msg)
+            setattr(self, "strict" if name == "strict routing" else "case_sensitive", bool(value))
+        self.settings.set(name, value)
+        return self
+
+    def get_setting(self, name: str) -> Any:
+        """Return a setting, inherited or own; ``None`` if it is not set."""
+        return self.settings.get(name)
+
+    def enable(self, name: str) -> Self:
+        """Set a setting to ``True``."""
+        return self.set(name, True)  # noqa: FBT003 - what enabling is
+
+    def disable(self, name: str) -> Self:
+        """Set a setting to ``False``."""
+        return self.set(name, False)  # noqa: FBT003 - what disabling is
+
+    def enabled(self, name: str) -> bool:
+        """Tell whether a setting is true."""
+        return bool(self.get_setting(name))
+
+    def disabled(self, name: str) -> bool:
+        """Tell whether a setting is not true."""
+        return not self.enabled(name)
+
+    # -- mounting
+
+    def _used_by(self, parent: Router, path: PathSpec) -> None:
+        self.mountpath = path
+        if parent.application is not None:
+            self.parent = parent.application
+            self.settings.parent = parent.settings
+            if not self.stack:
+                # As in Express, whose router is made at its first use: then it reads what is inherited.
+                self.strict = self.enabled("strict routing")
+                self.case_sensitive = self.enabled("case sensitive routing")
+        self.emit("mount", parent)
+
+    def path(self) -> str:
+        """Return the path that the application is mounted at, through all applications around it."""
+        if self.parent is None:
+            return ""
+        mountpath = self.mountpath
+        own = ",".join(map(str, mountpath)) if isinstance(mountpath, (list, tuple)) else str(mountpath)
+        return self.parent.path() + own
+
+    def on(self, event: str, listener: Listener) -> Self:
+        """Call a listener on an event: ``"mount"``, with the router that this application was mounted on, or your own."""
+        self._events.add(event, listener)
+        return self
+
+    def emit(self, event: str, *args: Any) -> Self:
+        """Call the listeners of an event."""
+        self._events.emit(event, *args)
+        return self
+
+    # -- routing
+
+    def _register(self, method: str | None, path: PathSpec, handlers: Any, **facts: Any) -> None:
+        if method is None:
+            # As in Express: an application's all() names every method, so it answers OPTIONS too.
+            super()._register(METHODS[0], path, handlers, **facts)
+            route = self.stack[-1].route
+            for each in METHODS[1:]:
+                route._add(each, *handlers)  # type: ignore[union-attr]
+        else:
+            super()._register(method, path, handlers, **facts)
+
+    # -- serving
+
+    def listen(self, port: int = 3000, host: str = "127.0.0.1", **options: Any) -> None:
+        """Serve until interrupted, over uvicorn.
+
+        Args:
+            port: the TCP port; 0 for any that is free.
+            host: the address to bind.
+            **options: further options of ``uvicorn.Config``.
+
+        Raises:
+            ImportError: the extra ``server`` is not installed; the message names the line to install it.
+            OSError: the address cannot be bound.
+        """
+        from asgi_express.server import listen
+
+        listen(self, port=port, host=host, **options)
+
+    def serve(self, port: int = 3000, host: str = "127.0.0.1", **options: Any) -> Server:
+        """Serve inside a running program: ``async with app.serve(port=0) as server: ...``.
+
+        Args:
+            port: the TCP port; 0 for any that is free, to be read from ``server.port``.
+            host: the address to bind.
+            **options: further options of ``uvicorn.Config``.
+
+        Raises:
+            ImportError: the extra ``server`` is not installed; the message names the line to install it.
+        """
+        from asgi_express.server import Server
+
+        return Server(self, port=port, host=host, **options)

@@ -1,0 +1,319 @@
+"""The router: an ordered stack of middleware, routes and routers, and an ASGI app.
+
+Mounted in a host, standing alone, or used in another router, it is the same object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
+
+from asgi_express._camel import snake_case_only
+from asgi_express._dispatch import Walk
+from asgi_express._handlers import APP, Handler, app_handler, classify, name_of, param_handler
+from asgi_express._layer import Layer
+from asgi_express._lifespan import serve_lifespan, started
+from asgi_express._settings import Settings
+from asgi_express._verbs import Decorator, RouterVerbs
+from asgi_express.errors import MisuseError
+from asgi_express.route import Route
+from asgi_express.types import ASGIApp, HandlerSpec, PathSpec, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from typing_extensions import Self
+
+    from asgi_express.application import Express
+
+__all__ = ["Lifespan", "Router"]
+
+Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+
+
+@snake_case_only
+class Router(RouterVerbs):
+    """An ordered stack, walked by each request.
+
+    Args:
+        case_sensitive: whether ``/Foo`` and ``/foo`` are two paths.
+        merge_params: whether handlers see the parameters of the routers around this one.
+        strict: whether ``/foo`` and ``/foo/`` are two paths.
+        raise_errors: hand errors that nobody answered to the host or server instead of answering 500.
+        lifespan: an asynchronous context manager function of this router, as in Starlette and FastAPI;
+            what it yields is the ``state`` of requests.
+
+    Example::
+
+        users = Router()
+
+        @users.get("/:id")
+        def show(req, res):
+            res.json({"id": req.params["id"]})
+
+        fastapi_app.mount("/users", users)
+    """
+
+    is_router = True
+
+    def __init__(
+        self,
+        *,
+        case_sensitive: bool = False,
+        merge_params: bool = False,
+        strict: bool = False,
+        raise_errors: bool = False,
+        lifespan: Lifespan | None = None,
+    ) -> None:
+        self.case_sensitive = case_sensitive
+        self.merge_params = merge_params
+        self.strict = strict
+        self.raise_errors = raise_errors
+        self.stack: list[Layer] = []
+        self.post_handlers: tuple[Handler, ...] = ()
+        self.param_callbacks: dict[str, list[Handler]] = {}
+        self.settings = Settings()
+        self.lifespan_states: dict[int, dict[str, Any]] = {}
+        self._lifespan = lifespan
+
+    @property
+    def application(self) -> Express | None:
+        """The application that this router is, if it is one."""
+        return None
+
+    # -- registration
+
+    def use(self, *args: Any) -> Any:
+        """Add middleware, error handlers, routers or ASGI apps for a path and all below it.
+
+        ``use(*handlers)``, ``use(path, *handlers)``; as a decorator, ``@use()`` and ``@use(path)``.
+
+        Raises:
+            PathError: the path cannot be compiled.
+            TypeError: a handler is not one.
+        """
+        path, handlers = _split_path(args)
+        if not handlers and (len(args) == 0 or path is not None):
+            return Decorator(lambda fn: self.use("/" if path is None else path, fn))
+        for handler in classify(handlers, "use()"):
+            self._use("/" if path is None else path, handler)
+        return self
+
+    def _use(self, path: PathSpec, handler: Handler) -> None:
+        if isinstance(handler.fn, Router):
+            self._check_cycle(handler.fn)
+            self._push(path, end=False, router=handler.fn)
+            handler.fn._used_by(self, path)
+        else:
+            self._push(path, end=False, handler=handler)
+
+    def _used_by(self, parent: Router, path: PathSpec) -> None:
+        """Note that another router walks this one."""
+
+    def mount(self, path: PathSpec, app: ASGIApp, name: str | None = None) -> Self:
+        """Mount an ASGI app, which answers everything below a path. A router falls through where it has no answer.
+
+        The way in for apps that are functions, and for WSGI apps: ``mount("/old", WsgiToAsgi(flask_app))``.
+
+        Args:
+            path: the prefix.
+            app: any ASGI 3 app.
+            name: what ``url_for`` and tools know the mount by.
+
+        Raises:
+            PathError: the path cannot be compiled.
+            TypeError: ``app`` is not an ASGI app.
+        """
+        if isinstance(app, Router):
+            return self.use(path, app)  # type: ignore[no-any-return]
+        self._push(path, end=False, handler=app_handler(app, "mount()", opaque=True))
+        return self
+
+    def route(self, path: PathSpec, *, name: str | None = None, meta: Mapping[str, Any] | None = None) -> Route:
+        """Add a route, to be given handlers: ``router.route("/x").get(h1).post(h2)``.
+
+        Raises:
+            PathError: the path cannot be compiled.
+        """
+        route = Route(path, name=name, meta=meta)
+        self._push(path, end=True, route=route)
+        return route
+
+    def _register(self, method: str | None, path: PathSpec, handlers: Any, **facts: Any) -> None:
+        # Classified before the route exists, so that a mistake leaves no empty route behind.
+        classify(handlers, f"{(method or 'all').lower().replace('-', '_')}()")
+        self.route(path, **facts)._add(method, *handlers)
+
+    @overload
+    def all(
+        self, path: PathSpec, /, *, name: str | None = None, meta: Mapping[str, Any] | None = None
+    ) -> Decorator: ...
+    @overload
+    def all(
+        self,
+        path: PathSpec,
+        handler: HandlerSpec,
+        /,
+        *handlers: HandlerSpec,
+        name: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> Self: ...
+    def all(
+        self,
+        path: PathSpec,
+        /,
+        *handlers: HandlerSpec,
+        name: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Register handlers for a path and every method; without handlers, be a decorator.
+
+        Raises:
+            PathError: the path cannot be compiled.
+            TypeError: a handler is not one.
+        """
+        if not handlers:
+            return Decorator(lambda fn: self.all(path, fn, name=name, meta=meta))
+        self._register(None, path, handlers, name=name, meta=meta)
+        return self
+
+    def ws(self, path: PathSpec, *handlers: HandlerSpec, name: str | None = None) -> Any:
+        """Register WebSocket handlers of ``(ws)``, ``(ws, req)`` or ``(ws, req, next)``; without, be a decorator.
+
+        ``ws`` is Starlette's ``WebSocket``. What ``use`` has put before it runs first, and may refuse the
+        handshake with an ordinary answer.
+
+        Raises:
+            PathError: the path cannot be compiled.
+            TypeError: a handler is not one.
+        """
+        if not handlers:
+            return Decorator(lambda fn: self.ws(path, fn, name=name))
+        route = Route(path, name=name).ws(*handlers)
+        self._push(path, end=True, route=route)
+        return self
+
+    def post_match(self, *handlers: HandlerSpec) -> Any:
+        """Add handlers that run after a route was matched, here or in a router below, and before its own.
+
+        Authorisation lives here: the record of the match is in the scope. They cover every route and mounted
+        app of the router, those registered before this call too. Without handlers, be a decorator.
+
+        Raises:
+            TypeError: a handler is not one.
+        """
+        if not handlers:
+            return Decorator(self.post_match)
+        self.post_handlers = (*self.post_handlers, *classify(handlers, "post_match()"))
+        return self
+
+    def param(self, name: str | list[str], *callbacks: HandlerSpec) -> Any:
+        """Call back when a path has a parameter, once per value and request; without callbacks, be a decorator.
+
+        Args:
+            name: the parameter, or several.
+            callbacks: functions of ``(req, res, next, value, name)``.
+
+        Raises:
+            TypeError: the name is not text, or a callback has another shape.
+        """
+        names = name if isinstance(name, (list, tuple)) else [name]
+        if not names or not all(isinstance(each, str) and each for each in names):
+            msg = f"param(): expected the name of a parameter, got {name!r}"
+            raise TypeError(msg)
+        if not callbacks:
+            return Decorator(lambda fn: self.param(name, fn))
+        for callback in callbacks:
+            handler = param_handler(callback, "param()")
+            for each in names:
+                self.param_callbacks.setdefault(each, []).append(handler)
+        return self
+
+    def _push(self, path: PathSpec, *, end: bool, **what: Any) -> None:
+        strict = self.strict if end else False
+        self.stack.append(Layer(path, end=end, strict=strict, case_sensitive=self.case_sensitive, **what))
+
+    def _check_cycle(self, router: Router) -> None:
+        if any(each is self for each in router._routers()):
+            msg = f"use(): {name_of(router)} contains this router; a router cannot be mounted below itself"
+            raise TypeError(msg)
+
+    def _routers(self) -> Iterator[Router]:
+        """Give this router and all below it."""
+        pending = [self]
+        while pending:
+            router = pending.pop()
+            yield router
+            pending.extend(layer.router for layer in reversed(router.stack) if layer.router is not None)
+
+    # -- lifespan
+
+    @asynccontextmanager
+    async def lifespan_context(self, app: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
+        """Run the lifespans of this router, the routers below it and all mounted ASGI apps around a block.
+
+        Standing alone, the server does this. A host that runs no lifespan of mounted apps is given it by hand::
+
+            FastAPI(lifespan=router.lifespan_context)
+
+        Args:
+            app: what hosts pass to a lifespan function; not used.
+
+        Raises:
+            LifespanError: a mounted app failed; those that had started were stopped.
+        """
+        del app
+        async with AsyncExitStack() as stack:
+            states: dict[str, Any] = {}
+            for router in self._routers():
+                if router._lifespan is not None:
+                    own = await stack.enter_async_context(router._lifespan(router))
+                    states.update(own if own is not None else {})
+            self.lifespan_states = await stack.enter_async_context(started(self._apps()))
+            yield states
+
+    def _apps(self) -> Iterator[ASGIApp]:
+        """Give the ASGI apps on all stacks, in the order of registration."""
+        for router in self._routers():
+            for layer in router.stack:
+                handlers = (layer.handler,) if layer.handler else layer.route._stack if layer.route else ()
+                yield from (handler.fn for handler in handlers if handler.kind == APP)
+            yield from (handler.fn for handler in router.post_handlers if handler.kind == APP)
+
+    # -- ASGI
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection: HTTP, WebSocket or lifespan.
+
+        Raises:
+            MisuseError: the scope is of a type that a router cannot serve.
+        """
+        kind = scope["type"]
+        if kind == "lifespan":
+            await serve_lifespan(self.lifespan_context(), scope, receive, send)
+            return
+        if kind not in ("http", "websocket"):
+            msg = f"a router cannot serve a scope of type {kind!r}"
+            raise MisuseError(msg)
+        walk = Walk(self, scope, receive, send)
+        try:
+            await walk.run()
+        finally:
+            req = walk.req
+            if req._events is not None or walk.res._events is not None:
+                await req._over()
+        if walk.unhandled is not None:
+            raise walk.unhandled
+
+
+def _split_path(args: tuple[Any, ...]) -> tuple[PathSpec | None, tuple[Any, ...]]:
+    """Split the arguments of ``use`` into the path, if the first is one, and the handlers."""
+    if args:
+        first = args[0]
+        while isinstance(first, (list, tuple)) and first:
+            first = first[0]
+        if isinstance(first, (str, re.Pattern)):
+            return args[0], args[1:]
+    return None, args
