@@ -34,7 +34,7 @@ class _CamelCase:
 
 def snake_case_only(cls: T) -> T:
     """Class decorator: every public name with an underscore refuses its camelCase form."""
-    for name in dir(cls):
+    for name in {*dir(cls), *getattr(cls, "__annotations__", ())}:
         head, *tail = name.split("_")
         if head and tail:
             camel = head + "".join(part.title() for part in tail)

@@ -104,7 +104,9 @@ def _has_item(text: str, *items: str, space: str) -> bool:
 
 def _any_match(none_match: str, tag: str | None) -> bool:
     """Compare weakly (RFC 9110 section 8.8.3.2). A comma inside a tag splits it, as in ``fresh``."""
-    return bool(tag) and _has_item(none_match, f"W/{tag}", tag, tag.removeprefix("W/"), space=" ")
+    if not tag:
+        return False
+    return _has_item(none_match, f"W/{tag}", tag, tag.removeprefix("W/"), space=" ")
 
 
 def _not_modified(last_modified: str | None, modified_since: str | None) -> bool:

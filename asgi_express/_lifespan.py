@@ -1,7 +1,7 @@
 """Start and stop everything that is mounted: in order, with a roll-back when one fails.
 
-Starlette, FastAPI and most hosts never run the lifespan of a mounted app (Starlette discussion 1130,
-issue 649). Here each ASGI app on any stack gets a lifespan of its own in a task of its own, with a ``state`` of its own.
+Starlette, FastAPI and most hosts never run the lifespan of a mounted app (Starlette issue 649). Here each
+ASGI app on any stack gets a lifespan of its own in a task of its own, with a ``state`` of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,16 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from asgi_express._handlers import name_of
 from asgi_express.errors import ExpressError
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["LifespanError", "serve_lifespan", "started"]
 
 _log = logging.getLogger("asgi_express")
+
+# Seconds that an app has to answer its shutdown, and then to return.
+_PATIENCE = 10.0
 
 
 class LifespanError(ExpressError):
@@ -42,52 +46,104 @@ async def started(apps: Iterable[ASGIApp]) -> AsyncIterator[dict[int, dict[str, 
         yield states
 
 
+class _Lifespan:
+    """The lifespan of one app, in a task of its own.
+
+    Attributes:
+        state: what the app put into its ``state``.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.state: dict[str, Any] = {}
+        self._app = app
+        self._alive = False
+        self._patience = 0.0
+        self._error: BaseException | None = None
+        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._from_app: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def start(self) -> None:
+        """Start the app; one that does not know of lifespans is left alone.
+
+        Raises:
+            LifespanError: it said that it cannot.
+        """
+        self._task = asyncio.ensure_future(self._run())
+        self._to_app.put_nowait({"type": "lifespan.startup"})
+        answer = await self._from_app.get()
+        if answer["type"] == "lifespan.startup.failed":
+            self._patience = _PATIENCE
+            await self._end()
+            msg = f"{name_of(self._app)} failed to start: {answer.get('message') or 'it gave no reason'}"
+            raise LifespanError(msg) from self._error
+        self._alive = answer["type"] == "lifespan.startup.complete"
+        if not self._alive:
+            # An app that raises before it answers does not know of lifespans (ASGI specification, lifespan scope).
+            _log.debug("%s has no lifespan", name_of(self._app), exc_info=self._error)
+
+    async def stop(self) -> None:
+        """Stop the app, within a few seconds.
+
+        Raises:
+            LifespanError: it said that it cannot, raised, or did not answer.
+        """
+        failure = None
+        if self._alive:
+            self._patience = _PATIENCE
+            self._to_app.put_nowait({"type": "lifespan.shutdown"})
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    answer = await self._from_app.get()
+            except TimeoutError:
+                self._patience = 0.0
+                failure = f"it did not answer within {_PATIENCE:g} seconds"
+            else:
+                if answer["type"] in ("lifespan.shutdown.failed", "error"):
+                    failure = answer.get("message") or "it gave no reason"
+        await self._end()
+        if failure:
+            msg = f"{name_of(self._app)} failed to stop: {failure}"
+            raise LifespanError(msg) from self._error
+
+    async def _run(self) -> None:
+        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        try:
+            await self._app(scope, self._to_app.get, self._put)
+        except BaseException as error:
+            self._error = error
+            await self._put({"type": "error", "message": repr(error)})
+            if not isinstance(error, Exception):
+                raise
+        else:
+            await self._put({"type": "returned"})
+
+    async def _put(self, message: Message) -> None:
+        self._from_app.put_nowait(message)
+
+    async def _end(self) -> None:
+        """Let the task return if it may, else cancel it; in any case see it end."""
+        try:
+            await asyncio.wait([self._task], timeout=self._patience)
+        finally:
+            self._task.cancel()
+        await asyncio.wait([self._task], timeout=_PATIENCE)
+
+
 @asynccontextmanager
 async def _running(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
     """Run the lifespan of one app around a block."""
-    state: dict[str, Any] = {}
-    to_app: asyncio.Queue[Message] = asyncio.Queue()
-    from_app: asyncio.Queue[Message] = asyncio.Queue()
-    scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": state}
-
-    async def run() -> None:
-        try:
-            await app(scope, to_app.get, from_app.put)
-        except Exception as error:  # noqa: BLE001 - judged below, by when it came
-            await from_app.put({"type": "error", "error": error})
-        else:
-            await from_app.put({"type": "returned"})
-
-    task = asyncio.ensure_future(run())
+    lifespan = _Lifespan(app)
     try:
-        await to_app.put({"type": "lifespan.startup"})
-        answer = await from_app.get()
-        alive = answer["type"] == "lifespan.startup.complete"
-        if answer["type"] == "lifespan.startup.failed":
-            msg = f"{_name(app)} failed to start: {answer.get('message') or 'it gave no reason'}"
-            raise LifespanError(msg)
-        if not alive:
-            # An app that raises before it answers does not know of lifespans (ASGI specification, lifespan scope).
-            _log.debug("%s has no lifespan", _name(app), exc_info=answer.get("error"))
-        yield state
-        if alive:
-            await to_app.put({"type": "lifespan.shutdown"})
-            answer = await from_app.get()
-            if answer["type"] in ("lifespan.shutdown.failed", "error"):
-                msg = f"{_name(app)} failed to stop: {answer.get('message') or answer.get('error')}"
-                raise LifespanError(msg)
+        await lifespan.start()
+        yield lifespan.state
     except BaseException:
-        if not task.done():
-            # The block around it failed: the app is still told to stop.
-            await to_app.put({"type": "lifespan.shutdown"})
+        try:
+            await lifespan.stop()
+        except LifespanError as error:
+            # What went wrong first is what the caller is to see.
+            _log.exception("%s", error)
         raise
-    finally:
-        await asyncio.wait([task], timeout=None if task.done() else _PATIENCE)
-        task.cancel()
-
-
-# Seconds that an app has to return once it has answered its shutdown.
-_PATIENCE = 10
+    await lifespan.stop()
 
 
 async def serve_lifespan(context: Any, scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,14 +162,11 @@ async def serve_lifespan(context: Any, scope: Scope, receive: Receive, send: Sen
             if state:
                 scope.setdefault("state", {}).update(state)
             await send({"type": "lifespan.startup.complete"})
-            await receive()
             phase = "shutdown"
+            await receive()
+    except asyncio.CancelledError:
+        raise  # the server is going down; there is nobody to tell
     except BaseException as error:
         await send({"type": f"lifespan.{phase}.failed", "message": f"{type(error).__name__}: {error}"})
         raise
     await send({"type": "lifespan.shutdown.complete"})
-
-
-def _name(app: Any) -> str:
-    owner = app if hasattr(app, "__qualname__") else type(app)
-    return f"{owner.__module__}.{owner.__qualname__}"

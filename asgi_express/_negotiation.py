@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 MAX_ITEMS = 100
-"""How many items of a header count; the rest is ignored. Browsers send fewer than ten."""
+"""How many items of a header, and parameters of an item, count; the rest is ignored. Browsers send fewer than ten."""
 
 # Headers up to this length are kept parsed: clients repeat theirs, word by word, on every request.
 _MAX_KEPT = 256
@@ -76,7 +76,10 @@ def _parse(header: str) -> list[_Item]:
     """Part a header into its items, as negotiator does with content-type 2."""
     if '"' in header:
         return _parse_quoted(header)
-    return [_item(part.split(";"), place) for place, part in enumerate(header.split(",", MAX_ITEMS)[:MAX_ITEMS])]
+    return [
+        _item(part.split(";", MAX_ITEMS + 1)[: MAX_ITEMS + 1], place)
+        for place, part in enumerate(header.split(",", MAX_ITEMS)[:MAX_ITEMS])
+    ]
 
 
 def _item(parts: list[str], place: int) -> _Item:
@@ -102,7 +105,10 @@ def _parse_quoted(header: str) -> list[_Item]:
 
 def _params(header: str, at: int) -> tuple[dict[str, str], int]:
     params: dict[str, str] = {}
-    while name := _NAME.match(header, at):
+    for _ in range(MAX_ITEMS):
+        name = _NAME.match(header, at)
+        if not name:
+            return params, at
         at = name.end()
         if not header.startswith("=", at):
             continue
@@ -116,7 +122,7 @@ def _params(header: str, at: int) -> tuple[dict[str, str], int]:
             text = _ESCAPED.sub(r"\1", value[1])
         params.setdefault(name[1].strip(_SPACE).lower(), text)
         at = value.end()
-    return params, at
+    return params, len(header)
 
 
 def _quality(params: dict[str, str]) -> float:
@@ -293,9 +299,16 @@ def accepts(header: str | None, offered: Sequence[str]) -> str | None:
         return None
     if not header:
         return offered[0]
+    return (_kept_best_type if len(header) <= _MAX_KEPT else _best_type)(header, tuple(offered))
+
+
+def _best_type(header: str, offered: tuple[str, ...]) -> str | None:
     types = [offer if "/" in offer else lookup(offer) for offer in offered]
     best = media_types(header, [media_type for media_type in types if media_type])
     return offered[types.index(best[0])] if best else None
+
+
+_kept_best_type = lru_cache(maxsize=512)(_best_type)
 
 
 def accepts_charsets(header: str | None, offered: Sequence[str]) -> str | None:

@@ -7,7 +7,7 @@ returns, or when the response is awaited.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._events import Events, Listener
@@ -38,6 +38,7 @@ class Outgoing:
         "__dict__",
         "_chunks",
         "_complete",
+        "_deferred",
         "_ended",
         "_events",
         "_headers",
@@ -66,6 +67,7 @@ class Outgoing:
         self._in_pieces = False
         self._started = False
         self._complete = False
+        self._deferred: Callable[[], Awaitable[None]] | None = None
         self._events: Events | None = None
         self._locals: dict[str, Any] | None = None
         self._waiter: asyncio.Event | None = None
@@ -117,7 +119,7 @@ class Outgoing:
 
     def _open(self) -> None:
         """Make sure that headers can still be set."""
-        if self._started or self._ended or self._chunks:
+        if self._started or self._ended or self._chunks or self._deferred is not None:
             msg = "Cannot set headers after they are sent to the client"
             raise HeadersSentError(msg)
 
@@ -160,7 +162,16 @@ class Outgoing:
         """Push what was decided, and wait until the server took it."""
         return self._push().__await__()
 
+    def _defer(self, answer: Callable[[], Awaitable[None]]) -> Self:
+        """Leave the answer to a coroutine function that runs when the response is pushed, because it has to wait."""
+        self._open()
+        self._deferred = answer
+        return self
+
     async def _push(self) -> None:
+        if self._deferred is not None:
+            answer, self._deferred = self._deferred, None
+            await answer()
         if not self._started:
             if not self._ended and not self._chunks:
                 return

@@ -82,10 +82,7 @@ def _ascii(raw: bytes) -> str:
 
 def _strip(raw: str, root: str) -> tuple[str, str]:
     """Split ``raw`` (encoded) after ``root`` (decoded), on a border, or not at all."""
-    if raw.startswith(root):
-        end = len(root)
-    else:
-        end = _encoded_length(raw, root.encode("utf-8", "replace"))
+    end = len(root) if raw.startswith(root) else _encoded_length(raw, root.encode("utf-8", "replace"))
     rest = raw[end:]
     if end < 0 or (rest and rest[0] not in "/%"):
         return "", raw

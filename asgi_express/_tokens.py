@@ -99,7 +99,7 @@ _START_CATEGORIES: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})
 _CONTINUE_CATEGORIES: Final = _START_CATEGORIES | {"Mn", "Mc", "Nd", "Pc"}
 _OTHER_START: Final = frozenset("$_\u1885\u1886\u2118\u212e\u309b\u309c")
 _OTHER_CONTINUE: Final = _OTHER_START | frozenset(
-    "\u00b7\u0387\u1369\u136a\u136b\u136c\u136d\u136e\u136f\u1370\u1371\u19da\u200c\u200d"
+    "\u00b7\u0387\u1369\u136a\u136b\u136c\u136d\u136e\u136f\u1370\u1371\u19da\u200c\u200d\u30fb\uff65"
 )
 _NOT_IN_NAMES: Final = "\u2e2f"  # a letter by category, a pattern syntax character by decree
 

@@ -17,6 +17,7 @@ _URL_SAFE = "%!#$&'()*+,-./:;=?@[\\]^_|~"
 _URL_UNSAFE = re.compile(r"[^!#-;=?-_a-z|~]|%(?![0-9A-Fa-f]{2})")
 _LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_SURROGATE = re.compile("(?<![\ud800-\udbff])[\udc00-\udfff]|[\ud800-\udbff](?![\udc00-\udfff])")
 
 _HTML_SPECIAL = re.compile("[&<>\"']")
 
@@ -35,7 +36,8 @@ def _well_formed(text: str) -> str:
     """Replace surrogates that stand alone by U+FFFD, as encodeurl does; join those that are a pair."""
     if not _SURROGATE.search(text):
         return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = _LONE_SURROGATE.sub("\ufffd", text)
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def encode_url(url: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_express._handlers import Handler, classify, flatten, socket_handler
 from asgi_express._pattern import Pattern
-from asgi_express._verbs import RouteVerbs
+from asgi_express._verbs import METHODS, RouteVerbs
 from asgi_express.types import HandlerSpec, PathSpec
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Route", "RouteMatch"]
 
 WEBSOCKET = "WEBSOCKET"
+
+_KNOWN = frozenset({*METHODS, WEBSOCKET})
 
 
 class Route(RouteVerbs):
@@ -71,8 +73,7 @@ class Route(RouteVerbs):
             wanted = "GET" if method == "HEAD" and "HEAD" not in self._methods else method
             any_method = () if method == WEBSOCKET else (None,)
             found = tuple(handler for handler in self._stack if handler.method in (wanted, *any_method))
-            if method in self._methods or None in self._methods:
-                # Only methods that somebody registered: what a client invents must not fill the memory.
+            if method in _KNOWN:  # what a client invents must not fill the memory
                 self._by_method[method] = found
         return found
 

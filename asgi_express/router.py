@@ -58,6 +58,10 @@ class Router(RouterVerbs):
 
     is_router = True
 
+    case_sensitive: bool
+    merge_params: bool
+    raise_errors: bool
+
     def __init__(
         self,
         *,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from asgi_express.errors import MisuseError
 from asgi_express.types import ASGIApp
 
 if TYPE_CHECKING:
     import uvicorn
-    from typing_extensions import Self
 
 __all__ = ["Server", "listen"]
+
+_FAILED = "the application failed to start; the log says why"
 
 
 def _config(app: ASGIApp, options: dict[str, Any]) -> uvicorn.Config:
@@ -33,12 +36,36 @@ def listen(app: ASGIApp, *, port: int, host: str, **options: Any) -> None:
     Raises:
         ImportError: uvicorn is not installed.
         OSError: the address cannot be bound.
+        RuntimeError: the application failed to start.
     """
     config = _config(app, {"log_level": "info", **options})
     import uvicorn
 
+    class Alone(uvicorn.Server):
+        """Tells where it listens, and leaves the end of the process to the caller."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await _start(super().startup(sockets), self)
+            if self.started:
+                logging.getLogger("uvicorn.error").info("Listening on %s", _url(config, host, bound))
+
+    server = Alone(config)
     with contextlib.closing(_bind(host, port)) as bound:
-        uvicorn.Server(config).run([bound])
+        try:
+            server.run([bound])
+        except KeyboardInterrupt:
+            # uvicorn has shut down already, and passes the signal on
+            return
+    if not server.started:
+        raise RuntimeError(_FAILED)
+
+
+async def _start(startup: Any, server: uvicorn.Server) -> None:
+    """Start; where the application cannot, uvicorn ends the process (or, in older releases, the server)."""
+    try:
+        await startup
+    except SystemExit:
+        server.should_exit = True
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -54,63 +81,75 @@ def _bind(host: str, port: int) -> socket.socket:
     return bound
 
 
+def _url(config: uvicorn.Config, host: str, bound: socket.socket) -> str:
+    scheme = "https" if config.is_ssl else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{bound.getsockname()[1]}"
+
+
 class Server:
-    """A server inside a running program; an asynchronous context manager.
+    """A server inside a running program; an asynchronous context manager, for one use.
 
     Attributes:
         host: the address it listens on.
         port: the port it listens on, known once it has started.
+        url: the address to open, known once it has started.
     """
 
     def __init__(self, app: ASGIApp, *, port: int, host: str, **options: Any) -> None:
         self.host = host
         self.port = port
+        self.url = ""
         self._config = _config(app, {"log_level": "warning", **options})
-        self._socket: socket.socket | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._server: Any = None
-
-    @property
-    def url(self) -> str:
-        """The address to open."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         """Start listening.
 
         Raises:
+            MisuseError: it was started before.
             OSError: the address cannot be bound.
             RuntimeError: the application failed to start.
         """
         import uvicorn
 
         class Embedded(uvicorn.Server):
-            """Leaves the signals to the program around it."""
+            """Leaves the signals, and the end of the process, to the program around it."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await _start(super().startup(sockets), self)
+                ready.set()
 
             @contextlib.contextmanager
             def capture_signals(self) -> Iterator[None]:
                 yield
 
-        self._socket = _bind(self.host, self.port)
-        self.port = self._socket.getsockname()[1]
+        if self._server is not None:
+            msg = "a server starts once; make another with app.serve()"
+            raise MisuseError(msg)
+        bound = _bind(self.host, self.port)
+        self.port = bound.getsockname()[1]
+        self.url = _url(self._config, self.host, bound)
+        ready = asyncio.Event()
         self._server = server = Embedded(self._config)
-        self._task = asyncio.ensure_future(server.serve([self._socket]))
-        while not server.started and not self._task.done():
-            await asyncio.sleep(0.005)
+        self._serving = serving = asyncio.ensure_future(server.serve([bound]))
+        serving.add_done_callback(lambda _: ready.set())
+        serving.add_done_callback(lambda _: bound.close())
+        try:
+            await ready.wait()
+        except BaseException:
+            serving.cancel()
+            await asyncio.wait([serving])
+            raise
         if not server.started:
-            self._socket.close()
-            await self._task
-            msg = "the application failed to start; the log says why"
-            raise RuntimeError(msg)
+            await serving
+            raise RuntimeError(_FAILED)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop accepting, finish the requests under way, run the lifespan's end."""
+        assert self._server is not None and self._serving is not None  # noqa: S101, PT018 - it was entered
         self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-        if self._socket is not None:
-            self._socket.close()
+        await self._serving

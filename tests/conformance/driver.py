@@ -1,0 +1,155 @@
+"""Puts a recorded request to an ASGI application, in process, and compares the answer with the recorded one."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from tests.conformance.interpreter import JSON, SESSION, Session
+
+PATIENCE = 5.0
+"""Seconds until a request that is not answered counts as hanging."""
+
+# The page of Express's final handler; the recordings have only the text inside.
+_PAGE = (
+    '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n'
+    "</head>\n<body>\n<pre>{}</pre>\n</body>\n</html>\n"
+)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What an application answered, in the form of the recordings."""
+
+    status: int = 0
+    headers: dict[str, JSON] = field(default_factory=dict)
+    body: str = ""
+    trace: list[list[JSON]] | None = None
+
+
+def recorded_answer(request: dict[str, JSON], header_sets: list[dict[str, JSON]]) -> Answer:
+    """Return the recorded answer in full: the words of the header table are replaced by what they stand for."""
+    body = request["body"]
+    if isinstance(body, dict):
+        body = _PAGE.format(body["page"])
+    headers = dict(header_sets[request["answer"]])
+    if headers.get("content-length") == "<length>":
+        headers["content-length"] = str(len(body.encode()))
+    if headers.get("etag") == "<weak tag>":
+        headers["etag"] = _weak_tag(body)
+    return Answer(request["status"], headers, body, request["trace"])
+
+
+def _weak_tag(body: str) -> str:
+    content = body.encode()
+    digest = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
+    return f'W/"{len(content):x}-{digest[:27]}"'
+
+
+async def ask(app: Any, request: dict[str, JSON]) -> Answer:
+    """Put one request to an application through its ASGI interface."""
+    answer = Answer()
+    session = Session(request["method"], request["target"])
+    content: list[bytes] = []
+    sent = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal sent
+        if sent:
+            await asyncio.Event().wait()  # the client stays
+        sent = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            answer.status = message["status"]
+            answer.headers = header_table(message["headers"])
+        elif message["type"] == "http.response.body":
+            content.append(bytes(message.get("body", b"")))
+
+    async with asyncio.timeout(PATIENCE):
+        await app(_scope(request) | {SESSION: session}, receive, send)
+    # Servers drop the body of an answer to HEAD, and so does Node.
+    answer.body = "" if request["method"] == "HEAD" else b"".join(content).decode()
+    # Traces are compared as JSON.
+    answer.trace = json.loads(json.dumps(session.trace))
+    return answer
+
+
+def _scope(request: dict[str, JSON]) -> dict[str, Any]:
+    """Return the scope as a server gives it that passes on the request target as it was sent."""
+    raw_path, _, query = request["target"].partition("?")
+    headers = {"Host": "example.test", **request.get("headers", {})}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": request["method"],
+        "scheme": "http",
+        "path": unquote(raw_path),
+        "raw_path": raw_path.encode("ascii"),
+        "query_string": query.encode("ascii"),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 80),
+    }
+
+
+_OF_THE_SERVER = {"connection", "date", "keep-alive", "server", "transfer-encoding"}
+
+
+def header_table(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, JSON]:
+    """Return headers by lower-case name, repeated ones as lists, without those of the server."""
+    table: dict[str, JSON] = {}
+    for raw_name, raw_value in headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        if name in _OF_THE_SERVER:
+            continue
+        if name in table:
+            before = table[name]
+            table[name] = [*(before if isinstance(before, list) else [before]), value]
+        else:
+            table[name] = value
+    return table
+
+
+def disagreements(expected: Answer, actual: Answer) -> list[str]:
+    """Say in which respects two answers differ."""
+    expected = _in_the_order_of(actual, expected)
+    found = []
+    if expected.status != actual.status:
+        found.append(f"status   {expected.status}\n   is    {actual.status}")
+    for name in sorted({*expected.headers, *actual.headers}):
+        one, other = expected.headers.get(name), actual.headers.get(name)
+        if one != other:
+            found.append(f"{name}   {one!r}\n   is    {other!r}")
+    if expected.body != actual.body:
+        found.append(f"body     {expected.body!r}\n   is    {actual.body!r}")
+    if actual.trace is not None and expected.trace != actual.trace:
+        found.append(f"trace    {_lines(expected.trace)}\n   is    {_lines(actual.trace)}")
+    return found
+
+
+def _in_the_order_of(actual: Answer, expected: Answer) -> Answer:
+    """JavaScript puts keys that look like numbers first; the order of the keys in a JSON body is not compared."""
+    if expected.body == actual.body or not str(expected.headers.get("content-type")).startswith("application/json"):
+        return expected
+    try:
+        same = json.loads(expected.body) == json.loads(actual.body)
+    except ValueError:
+        same = False
+    if not same:
+        return expected
+    headers = {**expected.headers, **({"etag": _weak_tag(actual.body)} if "etag" in expected.headers else {})}
+    return Answer(expected.status, headers, actual.body, expected.trace)
+
+
+def _lines(trace: list[list[JSON]] | None) -> str:
+    return "".join(f"\n           {json.dumps(line, ensure_ascii=False)}" for line in trace or []) or "nothing"

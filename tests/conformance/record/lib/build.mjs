@@ -1,0 +1,209 @@
+// Interprets a program (see ../README.md for the format) as a real Express
+// application. tests/conformance/interpreter.py is the other interpreter.
+
+import express from 'express'
+
+/**
+ * What the handlers of the current request note down. Requests are recorded
+ * one after the other, so one slot is enough.
+ */
+export const session = { trace: [], method: '', target: '' }
+
+/** The application that a program describes. Throws what Express throws. */
+export function buildApp(program) {
+  const app = express()
+  fill(app, program, { app, named: new Map() })
+  return app
+}
+
+/** Register one entry on a new app or router; used for registration tables. */
+export function registerAlone(on, entry) {
+  const target = on === 'router' ? express.Router() : express()
+  register(target, entry, { app: target, named: new Map() })
+}
+
+function fill(target, { settings, stack }, env) {
+  for (const [name, value] of Object.entries(settings ?? {})) target.set(name, value)
+  for (const entry of stack) register(target, entry, env)
+}
+
+function register(target, entry, env) {
+  const nodes = (entry.nodes ?? []).map((node) => toNode(node, env))
+  if ('use' in entry) {
+    if (entry.use === null) target.use(...nodes)
+    else target.use(toPath(entry.use), ...nodes)
+  } else if ('param' in entry) {
+    target.param(entry.param, paramCallback(entry, env))
+  } else if ('route' in entry) {
+    const route = target.route(toPath(entry.route))
+    for (const [method, list] of entry.verbs) route[method](...list.map((node) => toNode(node, env)))
+  } else {
+    target[entry.method](toPath(entry.path), ...nodes)
+  }
+}
+
+function toPath(path) {
+  if (Array.isArray(path)) return path.map(toPath)
+  if (path !== null && typeof path === 'object') return new RegExp(path.regex, path.flags ?? '')
+  return path
+}
+
+function toNode(node, env) {
+  if (Array.isArray(node)) return node.map((item) => toNode(item, env))
+  if (node.ref) return env.named.get(node.ref)
+  if ('value' in node) return node.value // something that is no handler at all
+  let made
+  if (node.router) {
+    made = express.Router(node.router.options)
+    fill(made, { stack: node.router.stack }, env)
+  } else if (node.app) {
+    made = express()
+    fill(made, node.app, { ...env, app: made })
+  } else {
+    made = handler(node, env)
+  }
+  if (node.as) env.named.set(node.as, made)
+  return made
+}
+
+// The number of declared parameters decides what Express does with a
+// function, so each kind has its own literal signature.
+function handler(spec, env) {
+  const run = (req, res, next, err) => {
+    note(req, spec.id, err === undefined ? null : describe(err))
+    return perform(spec.do, { req, res, next, err, env })
+  }
+  if (spec.err) {
+    if (spec.async) {
+      return async (err, req, res, next) => {
+        await null
+        run(req, res, next, err)
+      }
+    }
+    return (err, req, res, next) => {
+      run(req, res, next, err)
+    }
+  }
+  if (spec.async) {
+    return async (req, res, next) => {
+      await null
+      run(req, res, next)
+    }
+  }
+  if (spec.args === 2)
+    return (req, res) => {
+      run(req, res)
+    }
+  return (req, res, next) => {
+    run(req, res, next)
+  }
+}
+
+function paramCallback(spec, env) {
+  const run = (req, res, next, value, name) => {
+    note(req, `${spec.id}(${name})`, value)
+    perform(spec.do, { req, res, next, value, env })
+  }
+  if (spec.async) {
+    return async (req, res, next, value, name) => {
+      await null
+      run(req, res, next, value, name)
+    }
+  }
+  return run
+}
+
+/**
+ * One line of the trace: id, url, baseUrl, path (null: as url), params (null:
+ * none), path of req.route (null: unset), error text or parameter value,
+ * method (null: as sent), originalUrl (null: as sent). Trailing nulls are cut.
+ */
+function note(req, id, extra) {
+  const params = JSON.parse(JSON.stringify(req.params))
+  const line = [
+    id,
+    req.url,
+    req.baseUrl,
+    req.path === req.url ? null : req.path,
+    Object.keys(params).length === 0 ? null : params,
+    req.route === undefined ? null : describePath(req.route.path),
+    extra,
+    req.method === session.method ? null : req.method,
+    req.originalUrl === session.target ? null : req.originalUrl
+  ]
+  while (line[line.length - 1] === null) line.pop()
+  session.trace.push(line)
+}
+
+function describePath(path) {
+  if (Array.isArray(path)) return path.map(describePath)
+  return path instanceof RegExp ? 'RegExp' : String(path)
+}
+
+function describe(err) {
+  const text = err instanceof Error ? err.message : String(err)
+  return typeof err?.status === 'number' ? `${err.status} ${text}` : text
+}
+
+function makeError(text, more) {
+  return Object.assign(new Error(text), more)
+}
+
+function read(field, { req, res, value }) {
+  if (field.startsWith('param:')) return req.params[field.slice(6)] ?? null
+  if (field === 'value') return value
+  if (field === 'headersSent') return res.headersSent
+  return req[field]
+}
+
+function perform(actions, context) {
+  const { req, res, next, err, env } = context
+  for (const [name, ...args] of actions) {
+    switch (name) {
+      case 'send':
+      case 'json':
+      case 'end':
+      case 'write':
+      case 'status':
+      case 'sendStatus':
+      case 'set':
+      case 'redirect':
+      case 'location':
+        res[name](...args)
+        break
+      case 'show':
+        res.json(Object.fromEntries(args.map((field) => [field, read(field, context) ?? null])))
+        break
+      case 'setting':
+        res.json({ [args[0]]: env.app.get(args[0]) ?? null })
+        break
+      case 'next':
+        next(...args)
+        return
+      case 'nextErr':
+        next(makeError(...args))
+        return
+      case 'forward':
+        next(err)
+        return
+      case 'throw':
+        throw makeError(...args)
+      case 'rewriteUrl':
+        req.url = args[0]
+        break
+      case 'rewriteMethod':
+        req.method = args[0]
+        break
+      case 'setParam':
+        req.params[args[0]] = args[1]
+        break
+      case 'if': {
+        const [field, wanted, yes, no = []] = args
+        perform(read(field, context) === wanted ? yes : no, context)
+        return
+      }
+      default:
+        throw new Error(`unknown action ${name}`)
+    }
+  }
+}
