@@ -26,6 +26,7 @@ from asgi_express.request import Request
 from asgi_express.response import Response
 from asgi_express.route import Route, RouteMatch
 from asgi_express.router import Router
+from asgi_express.types import Next
 
 __version__ = "0.1.0"
 
@@ -38,6 +39,7 @@ __all__ = [
     "HTTPError",
     "HeadersSentError",
     "MisuseError",
+    "Next",
     "PathError",
     "Request",
     "Response",

@@ -255,7 +255,7 @@ class Router(RouterVerbs):
     # -- lifespan
 
     @asynccontextmanager
-    async def lifespan_context(self, app: Any = None) -> AsyncIterator[Mapping[str, Any] | None]:
+    async def lifespan_context(self, app: Any = None) -> AsyncIterator[Any]:
         """Run the lifespans of this router, the routers below it and all mounted ASGI apps around a block.
 
         Standing alone, the server does this. A host that runs no lifespan of mounted apps is given it by hand::
@@ -276,7 +276,8 @@ class Router(RouterVerbs):
                     own = await stack.enter_async_context(router._lifespan(router))
                     states.update(own if own is not None else {})
             self.lifespan_states = await stack.enter_async_context(started(self._apps()))
-            yield states
+            # Starlette takes anything but None for a state, and fails where the server keeps none.
+            yield states or None
 
     def _apps(self) -> Iterator[ASGIApp]:
         """Give the ASGI apps on all stacks, in the order of registration."""

@@ -149,6 +149,19 @@ const order = [
   ),
 
   program(
+    'an error after the answer is seen by error handlers only',
+    [
+      get('/x', step('a', ['send', 'sent'], ['nextErr', 'late'])),
+      get('/y', asyncStep('b', ['send', 'sent'], ['next'])),
+      use(undefined, asyncStep('c', ['if', 'headersSent', true, [['next', 'later']], [['next']]])),
+      use(undefined, catcher('d', ['forward'])),
+      use(undefined, { ...catcher('e', ['next']), async: true }),
+      use(undefined, step('f'))
+    ],
+    ['GET /x', 'GET /y', 'GET /z']
+  ),
+
+  program(
     'three hundred middlewares and as many handlers of one route',
     [
       use(undefined, ...Array.from({ length: 300 }, () => step('u'))),

@@ -63,6 +63,22 @@ const prefixes = [
   ),
 
   program(
+    'the root in a list of paths',
+    [
+      use(['/'], step('a')),
+      use(['/', '/x'], step('b')),
+      use(['/x', '/'], step('c')),
+      use([''], step('d')),
+      use(['', '/x'], step('e')),
+      use([['/x/']], step('f')),
+      get(['/'], step('g')),
+      get(['', '/x'], step('h')),
+      use(undefined, show('end', ...fields))
+    ],
+    gets('/', '/x', '/x/', '//', '/y', '/x/y', '//x', '/X')
+  ),
+
+  program(
     'nested prefixes',
     [
       use(
