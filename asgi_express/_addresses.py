@@ -12,7 +12,16 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TypeAlias
 
-__all__ = ["Trust", "TrustSpec", "client_ip", "client_ips", "compile_trust", "forwarded_chain", "trusted_chain"]
+__all__ = [
+    "Trust",
+    "TrustSpec",
+    "client_ip",
+    "client_ips",
+    "compile_trust",
+    "forwarded_chain",
+    "is_address",
+    "trusted_chain",
+]
 
 Trust: TypeAlias = Callable[[str, int], bool]
 """Whether an address is a proxy of ours; the number is how many proxies lie before it, 0 for the socket."""
@@ -146,6 +155,11 @@ def _prefix_length(address: IPv4Address | IPv6Address, suffix: str) -> int:
     # A mask is ones, then zeros: its complement is one less than a power of two.
     hosts = mask ^ 0xFFFFFFFF
     return 32 - hosts.bit_length() if address.version == 4 and not hosts & (hosts + 1) else 0
+
+
+def is_address(text: str) -> bool:
+    """Tell whether text is an IP address, in brackets or not, rather than a name."""
+    return text.startswith("[") or (len(text) <= _MAX_ADDRESS and _parse_address(text) is not None)
 
 
 def forwarded_chain(socket_address: str | None, x_forwarded_for: str | None) -> list[str]:

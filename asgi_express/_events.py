@@ -35,7 +35,7 @@ class Events:
             listener(*args)
 
     async def settle(self, event: str, *args: Any) -> None:
-        """Call the listeners once, plain or ``async``, and forget them; an error is logged and stops none of the others."""
+        """Call the listeners once, plain or ``async``, and forget them; an error is logged and stops no other."""
         for listener in self._listeners.pop(event, ()):
             try:
                 result = listener(*args)

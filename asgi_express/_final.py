@@ -41,7 +41,7 @@ def answer_error(error: Any, res: Response) -> None:
             res.set(name, value)
         except HeaderValueError:
             _log.exception("an error has a header that may not be sent")
-    development = res._settings["env"] == "development"  # noqa: SLF001 - one exchange
+    development = res._settings["env"] == "development"
     _answer(res, status, _describe(error) if development else reason(status))
 
 
@@ -60,7 +60,7 @@ def status_of(error: Any, res: Response) -> tuple[int, bool]:
 
 def log_error(error: Any, req: Request, res: Response) -> None:
     """Log an error that nobody answered: a server's fault with its traceback, a client's in one line."""
-    if res._settings["env"] == "test":  # noqa: SLF001 - one exchange
+    if res._settings["env"] == "test":
         return
     status, _ = status_of(error, res)
     what = ascii(f"{req.method} {req.original_url}")[1:-1]

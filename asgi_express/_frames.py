@@ -7,7 +7,7 @@ recursion, and the way back out is the same loop.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgi_express._handlers import ERROR, Handler
 from asgi_express._layer import Layer
@@ -119,7 +119,7 @@ class RouteFrame:
         return None
 
 
-Frame: TypeAlias = Union[RouterFrame, RouteFrame]
+Frame: TypeAlias = RouterFrame | RouteFrame
 
 
 class _Called:
@@ -139,7 +139,7 @@ class ParamRun:
     A value that was seen before is restored as the callbacks left it, and an error of theirs is raised again.
     """
 
-    __slots__ = ("called", "callbacks", "entry", "error", "keys", "layer", "match", "name", "path", "position")
+    __slots__ = ("callbacks", "called", "entry", "error", "keys", "layer", "match", "name", "path", "position")
 
     def __init__(self, layer: Layer, match: Match, path: str, frame: RouterFrame) -> None:
         self.layer = layer

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -69,9 +69,7 @@ def _default(value: Any) -> Any:
             return method()
     if isinstance(value, datetime):
         text = value.isoformat(timespec="milliseconds")
-        return (
-            text[:-6] + "Z" if value.tzinfo is not None and value.utcoffset() == timezone.utc.utcoffset(None) else text
-        )
+        return text[:-6] + "Z" if value.tzinfo is not None and value.utcoffset() == UTC.utcoffset(None) else text
     if isinstance(value, (date, time)):
         return value.isoformat()
     if isinstance(value, (UUID, Decimal)):

@@ -7,7 +7,7 @@ The order of things is that of ``router`` 2.3 (``lib/index.js``), which Express 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge_params
@@ -110,7 +110,7 @@ class Selection:
                 if handler is None:
                     self.frame = frame.parent
                 elif handler.kind == ROUTER:
-                    self._enter_router(frame, handler.fn, None)
+                    self._enter_router(frame, cast("Router", handler.fn), None)
                 else:
                     return handler
             elif type(frame) is RouterFrame:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from asgi_express import _freshness, _query
+from asgi_express._addresses import Trust, compile_trust
 
 __all__ = ["Settings", "default_env"]
 
@@ -25,6 +26,10 @@ def _env(value: str) -> str:
     return "development" if value == "debug" else value
 
 
+def _trust_none(_address: str, _index: int) -> bool:
+    return False
+
+
 _ALLOWED: dict[str, tuple[Any, ...]] = {
     "etag": (True, False, "weak", "strong"),
     "query parser": (True, False, "simple", "extended"),
@@ -34,10 +39,12 @@ _ALLOWED: dict[str, tuple[Any, ...]] = {
 class Settings(Mapping[str, Any]):
     """A mapping of setting names (spelled as in Express, with spaces) to values."""
 
-    __slots__ = ("_own", "parent")
+    __slots__ = ("_own", "_trust", "parent")
 
     def __init__(self) -> None:
         self.parent: Settings | None = None
+        # Alone of what an application is born with, this is inherited until it is set (as in Express).
+        self._trust: Trust | None = None
         self._own: dict[str, Any] = {
             "x-powered-by": True,
             "etag": "weak",
@@ -59,7 +66,16 @@ class Settings(Mapping[str, Any]):
             words = ", ".join(map(repr, _ALLOWED[name]))
             msg = f"set({name!r}): unknown value {value!r}; it takes {words}, or a function"
             raise ValueError(msg)
+        elif name == "trust proxy":
+            self._trust = compile_trust(value)
         self._own[name] = value
+
+    @property
+    def trust(self) -> Trust:
+        """Whether to trust a proxy, by the setting ``trust proxy``: a function of its address and distance."""
+        if self._trust is not None:
+            return self._trust
+        return _trust_none if self.parent is None else self.parent.trust
 
     def entity_tag(self, content: bytes) -> str | None:
         """Return the entity tag of an answer, by the setting ``etag``."""

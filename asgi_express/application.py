@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._camel import snake_case_only
 from asgi_express._events import Events, Listener
-from asgi_express._verbs import METHODS, Decorator
+from asgi_express._verbs import METHODS
 from asgi_express.errors import MisuseError
 from asgi_express.router import Lifespan, Router
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
-    from asgi_express._settings import Settings
     from asgi_express.server import Server
     from asgi_express.types import PathSpec
 
@@ -110,7 +108,7 @@ class Express(Router):
         return self.parent.path() + own
 
     def on(self, event: str, listener: Listener) -> Self:
-        """Call a listener on an event: ``"mount"``, with the router that this application was mounted on, or your own."""
+        """Call a listener on an event: ``"mount"``, with the router that this was mounted on, or one of your own."""
         self._events.add(event, listener)
         return self
 

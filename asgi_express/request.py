@@ -1,38 +1,26 @@
-"""The request: Express's getters, and body readers that need no parser."""
+"""The request: what Express says of it."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, overload
 
-from starlette.datastructures import FormData, MutableHeaders, State
-
-from asgi_express import _freshness, _query
+from asgi_express import _addresses, _cookies, _freshness, _negotiation
 from asgi_express._camel import snake_case_only
-from asgi_express._events import Events, Listener
-from asgi_express._forms import read_form
-from asgi_express._inbox import Inbox
-from asgi_express._units import parse_bytes
-from asgi_express.errors import BodyError
-from asgi_express.types import Receive, Scope, Size
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from asgi_express._settings import Settings
-    from asgi_express.response import Response
-    from asgi_express.route import Route
+from asgi_express._incoming import Incoming
+from asgi_express._ranges import RangeResult, parse_range
 
 __all__ = ["Request"]
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*\Z", re.ASCII)
 
 _CONDITIONAL = (b"if-none-match", b"if-modified-since")
 _FRESHNESS_METHODS = ("GET", "HEAD", "QUERY")
 
 
 @snake_case_only
-class Request:
+class Request(Incoming):
     """What was asked.
 
     Attributes:
@@ -48,46 +36,7 @@ class Request:
         res: the response.
     """
 
-    res: Response
-
-    __slots__ = (
-        "__dict__",
-        "_events",
-        "_headers",
-        "_inbox",
-        "_query",
-        "_receive",
-        "_settings",
-        "_watcher",
-        "app",
-        "base_url",
-        "body",
-        "method",
-        "original_url",
-        "params",
-        "res",
-        "route",
-        "scope",
-        "url",
-    )
-
-    def __init__(self, scope: Scope, receive: Receive, settings: Settings, app: Any, base_url: str, url: str) -> None:
-        self.scope = scope
-        self.app = app
-        self.base_url = base_url
-        self.url = url
-        self.original_url = base_url + url if base_url else url
-        self.method: str = scope.get("method", "GET")
-        self.params: dict[str, Any] = {}
-        self.route: Route | None = None
-        self.body: Any = None
-        self._settings = settings
-        self._receive = receive
-        self._inbox: Inbox | None = None
-        self._headers: MutableHeaders | None = None
-        self._query: tuple[str, Any] | None = None
-        self._events: Events | None = None
-        self._watcher: asyncio.Task[None] | None = None
+    __slots__ = ()
 
     # -- where to
 
@@ -106,44 +55,81 @@ class Request:
 
     @property
     def query(self) -> Any:
-        """The query of ``url``, parsed by the setting ``query parser``: a dict of text, or of lists where a name repeats."""
+        """The query of ``url``, parsed by the setting ``query parser``: text by name, a list where a name repeats."""
         text = self.url.partition("?")[2]
         if self._query is None or self._query[0] != text:
             self._query = (text, self._settings.parse_query(text))
         return self._query[1]
 
-    # -- headers
+    # -- what the client prefers
 
-    @property
-    def headers(self) -> MutableHeaders:
-        """The headers, case-insensitive. A change is seen by all that follow, ASGI apps included."""
-        if self._headers is None:
-            self._headers = MutableHeaders(scope=self.scope)
-        return self._headers
+    @overload
+    def accepts(self) -> list[str]: ...
+    @overload
+    def accepts(self, type: str | Sequence[str], /, *types: str) -> str | Literal[False]: ...
+    def accepts(self, *types: str | Sequence[str]) -> list[str] | str | Literal[False]:
+        """Return the best of some types for the client, spelled as given, or ``False``; without types, all it accepts.
 
-    def get(self, name: str) -> str | None:
-        """Return a header; lines of one name joined, ``None`` if absent. ``Referer`` and ``Referrer`` are one.
+        Args:
+            *types: media types or extensions, as arguments or one list.
 
-        Raises:
-            TypeError: ``name`` is missing or not text.
+        Example::
+
+            if req.accepts("html", "json") == "json": ...
         """
-        if not isinstance(name, str) or not name:
-            msg = f"req.get: expected the name of a header, got {name!r}"
-            raise TypeError(msg)
-        key = name.lower()
-        if key in ("referer", "referrer"):
-            return self._header(b"referrer") or self._header(b"referer")
-        return self._header(key.encode("latin-1", "replace"))
+        return _choose(types, self.get("Accept"), _negotiation.media_types, _negotiation.accepts)
 
-    header = get
+    @overload
+    def accepts_encodings(self) -> list[str]: ...
+    @overload
+    def accepts_encodings(self, encoding: str | Sequence[str], /, *encodings: str) -> str | Literal[False]: ...
+    def accepts_encodings(self, *encodings: str | Sequence[str]) -> list[str] | str | Literal[False]:
+        """Return the best of some content codings, or ``False``; without any, all that the client accepts."""
+        header = self.get("Accept-Encoding")
+        return _choose(encodings, header, _negotiation.encodings, _negotiation.accepts_encodings)
 
-    def _header(self, name: bytes) -> str | None:
-        values = [value for key, value in self.scope["headers"] if key == name]
-        if not values:
+    @overload
+    def accepts_charsets(self) -> list[str]: ...
+    @overload
+    def accepts_charsets(self, charset: str | Sequence[str], /, *charsets: str) -> str | Literal[False]: ...
+    def accepts_charsets(self, *charsets: str | Sequence[str]) -> list[str] | str | Literal[False]:
+        """Return the best of some charsets, or ``False``; without any, all that the client accepts."""
+        header = self.get("Accept-Charset")
+        return _choose(charsets, header, _negotiation.charsets, _negotiation.accepts_charsets)
+
+    @overload
+    def accepts_languages(self) -> list[str]: ...
+    @overload
+    def accepts_languages(self, language: str | Sequence[str], /, *languages: str) -> str | Literal[False]: ...
+    def accepts_languages(self, *languages: str | Sequence[str]) -> list[str] | str | Literal[False]:
+        """Return the best of some languages, or ``False``; without any, all that the client accepts."""
+        header = self.get("Accept-Language")
+        return _choose(languages, header, _negotiation.languages, _negotiation.accepts_languages)
+
+    def is_(self, *types: str | Sequence[str]) -> str | Literal[False] | None:
+        """Tell which of some types the body is of: the type, ``False`` if of none, ``None`` if there is no body.
+
+        Args:
+            *types: extensions, types, ``text/*``, ``+json``, ``urlencoded``, ``multipart``; without any, any type.
+        """
+        length = self.get("Content-Length")
+        if self.get("Transfer-Encoding") is None and not (length and _NUMBER.match(length)):
             return None
-        if len(values) == 1:
-            return str(values[0].decode("latin-1"))
-        return str((b"; " if name == b"cookie" else b", ").join(values).decode("latin-1"))
+        return _negotiation.type_is(self.get("Content-Type"), _flat(types)) or False
+
+    def range(self, size: int, *, combine: bool = False) -> RangeResult | None:
+        """Return the ranges that the client asks for of something.
+
+        Args:
+            size: its length.
+            combine: whether ranges that overlap or touch become one.
+
+        Returns:
+            A list with ``.type``, of items with ``.start`` and ``.end``; ``None`` without the header,
+            ``-1`` if none of it is there, ``-2`` if the header is malformed.
+        """
+        header = self.get("Range")
+        return None if header is None else parse_range(size, header, combine=combine)
 
     @property
     def fresh(self) -> bool:
@@ -168,151 +154,126 @@ class Request:
         return not self.fresh
 
     @property
-    def state(self) -> State:
-        """The state of the request, as Starlette gives it: what ``lifespan`` made and middleware added."""
-        return State(self.scope.setdefault("state", {}))
+    def xhr(self) -> bool:
+        """Whether the header ``X-Requested-With`` says that a script asks."""
+        return (self.get("X-Requested-With") or "").lower() == "xmlhttprequest"
 
-    # -- body
+    # -- who asks, and whom; by the setting ``trust proxy``
 
     @property
-    def _incoming(self) -> Inbox:
-        if self._inbox is None:
-            self._inbox = Inbox(self._receive)
-        return self._inbox
+    def _peer(self) -> str:
+        client = self.scope.get("client")
+        return client[0] if client else ""
 
-    async def read(self, *, limit: Size | None = "1mb") -> bytes:
-        """Read the whole body. A body that was read once can be read again.
+    @property
+    def _behind_proxy(self) -> bool:
+        return bool(self._settings.trust(self._peer, 0))
 
-        Args:
-            limit: how many bytes are allowed, counted as they arrive; ``None`` for any number.
+    @property
+    def protocol(self) -> str:
+        """``"https"`` or ``"http"``; what a trusted proxy says in ``X-Forwarded-Proto``."""
+        own = "https" if self.scope.get("scheme") in ("https", "wss") else "http"
+        if not self._behind_proxy:
+            return own
+        return (self.get("X-Forwarded-Proto") or own).partition(",")[0].strip()
 
-        Raises:
-            BodyError: 413 ``entity.too.large``.
-            ClientDisconnect: the client left before the end.
-            MisuseError: the body was streamed before.
-        """
-        return await self._incoming.read(None if limit is None else parse_bytes(limit))
+    @property
+    def secure(self) -> bool:
+        """Whether ``protocol`` is ``"https"``."""
+        return self.protocol == "https"
 
-    async def text(self, *, limit: Size | None = "1mb") -> str:
-        """Read the body as text, in the charset that ``Content-Type`` names, else UTF-8.
+    @property
+    def ip(self) -> str | None:
+        """The address of the client; behind trusted proxies, the farthest that they vouch for. ``None`` without one."""
+        return _addresses.client_ip(self._peer, self.get("X-Forwarded-For"), self._settings.trust)
 
-        Raises:
-            BodyError: 413; 415 ``charset.unsupported``; 400 ``entity.parse.failed``, it is not in that charset.
-        """
-        charset = _charset(self.get("Content-Type") or "")
-        body = await self.read(limit=limit)
-        try:
-            return body.decode(charset)
-        except LookupError:
-            message = f'unsupported charset "{charset.upper()}"'
-            raise BodyError(415, message, type="charset.unsupported", charset=charset) from None
-        except UnicodeDecodeError as error:
-            message = f"the body is not {charset}: {error.reason} at byte {error.start}"
-            raise BodyError(400, message, type="entity.parse.failed", body=body) from None
+    @property
+    def ips(self) -> list[str]:
+        """The addresses that trusted proxies tell of, the client's first; empty where none is trusted."""
+        return _addresses.client_ips(self._peer, self.get("X-Forwarded-For"), self._settings.trust)
 
-    async def json(self, *, limit: Size | None = "1mb") -> Any:
-        """Read the body as JSON (RFC 8259: no ``NaN``, no ``Infinity``).
+    @property
+    def host(self) -> str | None:
+        """The host and port that were asked for; what a trusted proxy says in ``X-Forwarded-Host``."""
+        forwarded = self.get("X-Forwarded-Host")
+        if forwarded and self._behind_proxy:
+            return forwarded.partition(",")[0].rstrip() or None
+        return self.get("Host") or None
 
-        Raises:
-            BodyError: 413; 415; 400 ``entity.parse.failed``, it is not JSON, or too deep, or has a number too long.
-        """
-        text = await self.text(limit=limit)
-        try:
-            return json.loads(text, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            message = str(error) or "the body is nested too deep"
-            raise BodyError(400, message, type="entity.parse.failed", body=text) from None
+    @property
+    def hostname(self) -> str | None:
+        """The host without the port; an IPv6 address keeps its brackets."""
+        host = self.host
+        if host is None:
+            return None
+        end = host.find("]") + 1 if host.startswith("[") else 0
+        colon = host.find(":", end)
+        return host if colon < 0 else host[:colon]
 
-    async def form(self, *, limit: Size | None = "10mb") -> FormData:
-        """Read the body as a form, URL-encoded or multipart; files come as Starlette's ``UploadFile``.
+    @property
+    def subdomains(self) -> list[str]:
+        """The labels of ``hostname`` from the right, without the first ones (setting ``subdomain offset``, 2)."""
+        hostname = self.hostname
+        if not hostname:
+            return []
+        labels = [hostname] if _addresses.is_address(hostname) else hostname.split(".")[::-1]
+        return labels[self._settings["subdomain offset"] :]
 
-        The temporary files are closed with the request.
+    # -- cookies and session
 
-        Raises:
-            BodyError: 413; 415, it is not a form; 400, it is broken or cut off.
-        """
-        kept = self.__dict__.get("_form")
-        if kept is None:
-            kept = await read_form(self, None if limit is None else parse_bytes(limit))
-            self.__dict__["_form"] = kept
-            self._on_over(kept.close)
-        return kept
+    @property
+    def cookies(self) -> dict[str, Any]:
+        """The cookies that are not signed; those that start with ``j:`` are read as JSON."""
+        return self._all_cookies[0]
 
-    def stream(self) -> AsyncIterator[bytes]:
-        """Give the body piece by piece as it arrives; nothing is kept, and nothing limits it.
+    @property
+    def signed_cookies(self) -> dict[str, Any]:
+        """The signed cookies whose signature ``cookie_parser`` has found right; ``False`` where it is wrong."""
+        return self._all_cookies[1]
 
-        Raises:
-            ClientDisconnect: the client left before the end.
-            MisuseError: the body was streamed before.
-        """
-        return self._incoming.stream()
+    @property
+    def _all_cookies(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        header = self.get("Cookie") or ""
+        kept = self.__dict__.get("_cookies")
+        if kept is None or kept[0] != (header, self.cookie_secrets):
+            plain, signed = _cookies.split_signed(_cookies.parse_cookies(header), self.cookie_secrets)
+            checked = {name: False if value is None else _cookies.revive_json(value) for name, value in signed.items()}
+            revived = {name: _cookies.revive_json(value) for name, value in plain.items()}
+            kept = self.__dict__["_cookies"] = ((header, self.cookie_secrets), (revived, checked))
+        cookies: tuple[dict[str, Any], dict[str, Any]] = kept[1]
+        return cookies
 
-    # -- the client
+    @property
+    def cookie_secrets(self) -> tuple[str, ...]:
+        """The secrets that cookies are signed with, the newest first; set by ``cookie_parser``."""
+        secrets: tuple[str, ...] = self.__dict__.get("_cookie_secrets", ())
+        return secrets
 
-    async def disconnected(self) -> bool:
-        """Tell whether the client has gone, without waiting for it."""
-        return await self._incoming.gone()
+    @cookie_secrets.setter
+    def cookie_secrets(self, secrets: Sequence[str]) -> None:
+        self.__dict__["_cookie_secrets"] = tuple(secrets)
 
-    def on(self, event: str, listener: Listener) -> Self:
-        """Call a listener, plain or ``async``, on an event of this request.
+    @property
+    def session(self) -> Any:
+        """The session, from whichever middleware keeps one; ``None`` without."""
+        return self.scope.get("session")
 
-        Args:
-            event: ``"aborted"``, the client left before it was answered; or ``"close"``, the request is over.
-            listener: called without arguments.
 
-        Raises:
-            ValueError: there is no such event.
-        """
-        if event not in ("aborted", "close"):
-            msg = f"req.on: there is no event {event!r}; there are 'aborted' and 'close'"
-            raise ValueError(msg)
-        if self._events is None:
-            self._events = Events()
-        self._events.add(event, listener)
-        self._watch()
-        return self
+def _flat(values: Sequence[str | Sequence[str]]) -> list[str]:
+    """Take arguments or one list of them."""
+    if len(values) == 1 and not isinstance(values[0], str):
+        return list(values[0])
+    return [value for value in values if isinstance(value, str)]
 
-    def _on_over(self, listener: Listener) -> None:
-        """Do something when the request is over, without watching for the client."""
-        if self._events is None:
-            self._events = Events()
-        self._events.add("over", listener)
 
-    def _watch(self) -> None:
-        if self._watcher is None:
-            self._watcher = asyncio.ensure_future(self._watch_client())
-
-    async def _watch_client(self) -> None:
-        await self._incoming.wait_gone()
-        if not self.res.finished:
-            await self._settle("aborted", "close")
-
-    async def _settle(self, *events: str) -> None:
-        for event in events:
-            for emitter in (self._events, self.res._events):  # noqa: SLF001 - the two halves of one exchange
-                if emitter is not None:
-                    await emitter.settle(event)
-
-    async def _over(self) -> None:
-        """The request is over: tell those who asked, stop watching."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            await asyncio.wait([self._watcher])
-        await self._settle("close", "over")
+def _choose(
+    offered: Sequence[str | Sequence[str]],
+    header: str | None,
+    every: Callable[[str | None], list[str]],
+    best: Callable[[str | None, Sequence[str]], str | None],
+) -> list[str] | str | Literal[False]:
+    return (best(header, _flat(offered)) or False) if offered else every(header)
 
 
 def _one(value: str | list[str] | None) -> str | None:
     return value[0] if isinstance(value, list) else value
-
-
-def _charset(content_type: str) -> str:
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"').lower() or "utf-8"
-    return "utf-8"
-
-
-def _refuse_constant(name: str) -> Any:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)

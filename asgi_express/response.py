@@ -6,14 +6,18 @@ handler returns, or at once with ``await res.json(...)``, which waits for the cl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
+from inspect import isawaitable, signature
 from typing import TYPE_CHECKING, Any
 
-from asgi_express import _json, _mime, _negotiation, _urls
+from asgi_express import _json, _negotiation, _urls
 from asgi_express._camel import snake_case_only
-from asgi_express._headers import HeaderValueError, header_name, header_value, merge_vary
-from asgi_express._outgoing import BODILESS, Outgoing
+from asgi_express._headers import header_value
+from asgi_express._heading import Heading
+from asgi_express._outgoing import BODILESS
 from asgi_express._status import reason
+from asgi_express.errors import HTTPError
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,6 +31,9 @@ _BYTES = b"application/octet-stream"
 _CHUNK = (bytes, bytearray, memoryview)
 
 
+_NOT_IN_CALLBACK = re.compile(r"[^\[\]A-Za-z0-9_$.]")
+
+
 class _Nothing:
     """The body of ``res.send()``, which is not ``res.send(None)``: JavaScript's ``undefined``."""
 
@@ -35,7 +42,7 @@ _NOTHING = _Nothing()
 
 
 @snake_case_only
-class Response(Outgoing):
+class Response(Heading):
     """What will be answered.
 
     Attributes:
@@ -60,100 +67,6 @@ class Response(Outgoing):
     @status_code.setter
     def status_code(self, code: int) -> None:
         self.status(code)
-
-    # -- status and headers
-
-    def status(self, code: int) -> Self:
-        """Set the status.
-
-        Raises:
-            TypeError: ``code`` is not an integer.
-            ValueError: it is not from 100 to 999.
-        """
-        if not isinstance(code, int) or isinstance(code, bool):
-            msg = f"Invalid status code: {code!r}. Status code must be an integer."
-            raise TypeError(msg)
-        if not 100 <= code <= 999:
-            msg = f"Invalid status code: {code!r}. Status code must be greater than 99 and less than 1000."
-            raise ValueError(msg)
-        self._status = code
-        return self
-
-    def set(self, name: str | Mapping[str, Any], value: Any = None) -> Self:
-        """Set a header, or several from a mapping. A list of values becomes one header line each.
-
-        A ``Content-Type`` without a charset gets the one of its type; one without ``/`` is looked up as an extension.
-
-        Raises:
-            HeaderValueError: a name or value may not be sent.
-            HeadersSentError: the headers are on their way.
-        """
-        self._open()
-        if not isinstance(name, str):
-            for each, its_value in name.items():
-                self.set(each, its_value)
-            return self
-        key = header_name(name)
-        if isinstance(value, (list, tuple)):
-            if key == b"content-type":
-                msg = "Content-Type cannot be set to an Array"
-                raise TypeError(msg)
-            self._headers[key] = [header_value(name, item) for item in value]
-        else:
-            text = header_value(name, value)
-            self._headers[key] = _content_type(text) if key == b"content-type" else text
-        return self
-
-    header = set
-
-    def get(self, name: str) -> str | list[str] | None:
-        """Return a header that was set, ``None`` if it was not; a list if it was set to one."""
-        value = self._headers.get(header_name(name))
-        if value is None:
-            return None
-        return [item.decode("latin-1") for item in value] if isinstance(value, list) else value.decode("latin-1")
-
-    def append(self, name: str, value: Any) -> Self:
-        """Add a header line, or several.
-
-        Raises:
-            HeaderValueError: a name or value may not be sent.
-            HeadersSentError: the headers are on their way.
-        """
-        current = self.get(name)
-        if current is None:
-            return self.set(name, value)
-        before = current if isinstance(current, list) else [current]
-        return self.set(name, [*before, *(value if isinstance(value, (list, tuple)) else [value])])
-
-    def remove_header(self, name: str) -> Self:
-        """Take a header back.
-
-        Raises:
-            HeadersSentError: the headers are on their way.
-        """
-        self._open()
-        self._headers.pop(header_name(name), None)
-        return self
-
-    def vary(self, field: str | Iterable[str]) -> Self:
-        """Add to ``Vary``.
-
-        Raises:
-            TypeError: no field is given.
-            HeaderValueError: a field is not a header name.
-        """
-        if not field and not isinstance(field, (list, tuple)):
-            msg = "field argument is required"
-            raise TypeError(msg)
-        current = self.get("Vary") or ""
-        fields = field.split(",") if isinstance(field, str) else list(field)
-        value = merge_vary(", ".join(current) if isinstance(current, list) else current, fields)
-        return self.set("Vary", value) if value else self
-
-    def type(self, type: str) -> Self:  # noqa: A002 - Express's word
-        """Set ``Content-Type`` from a type, an extension or a file name; ``application/octet-stream`` if it is unknown."""
-        return self.set("Content-Type", type if "/" in type else _mime.lookup(type) or "application/octet-stream")
 
     # -- answering
 
@@ -196,16 +109,106 @@ class Response(Outgoing):
             ValueError: a value contains itself.
         """
         self._open()
+        text = self._json_text(value)
+        current = self._headers.get(b"content-type")
+        self._headers[b"content-type"] = _JSON if current is None else _utf8(current)
+        return self._decide(text.encode("utf-8"), tag=True)
+
+    def _json_text(self, value: Any) -> str:
         settings = self._settings
-        text = _json.dumps(
+        return _json.dumps(
             value,
             spaces=settings.get("json spaces"),
             replacer=settings.get("json replacer"),
             escape=bool(settings.get("json escape")),
         )
-        current = self._headers.get(b"content-type")
-        self._headers[b"content-type"] = _JSON if current is None else _utf8(current)
-        return self._decide(text.encode("utf-8"), tag=True)
+
+    def jsonp(self, value: Any) -> Self:
+        """Answer with JSON, or with a call of the function that the query names (setting ``jsonp callback name``).
+
+        Raises:
+            HeadersSentError: the answer was decided before.
+            TypeError: a value has no JSON form.
+        """
+        self._open()
+        query = self.req.query
+        callback = query.get(self._settings["jsonp callback name"]) if isinstance(query, dict) else None
+        if isinstance(callback, list):
+            callback = callback[0] if callback else None
+        if b"content-type" not in self._headers:
+            self.set("X-Content-Type-Options", "nosniff")
+        if not isinstance(callback, str) or not callback:
+            return self.json(value)
+        name = _NOT_IN_CALLBACK.sub("", callback)
+        # U+2028 and U+2029 end a line in JavaScript, but not in JSON.
+        text = self._json_text(value).replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+        self.set("X-Content-Type-Options", "nosniff").set("Content-Type", "text/javascript")
+        # The comment keeps the name from being read as something else (Rosetta Flash).
+        return self.send(f"/**/ typeof {name} === 'function' && {name}({text});")
+
+    def format(self, answers: Mapping[str, Callable[..., Any]]) -> Self:
+        """Answer in the form that the client likes best.
+
+        Args:
+            answers: functions by media type or extension, and one under ``"default"``. They take
+                ``(req, res)``, ``(req)`` or nothing, and may return the body.
+
+        Raises:
+            HTTPError: 406, none is acceptable and there is no default.
+
+        Example::
+
+            res.format({"text": lambda: "hey", "json": lambda: {"message": "hey"}})
+        """
+        kinds = [kind for kind in answers if kind != "default"]
+        kind = self.req.accepts(kinds) if kinds else False
+        self.vary("Accept")
+        if kind:
+            self.type(_negotiation.normalize_type(kind) or "bin")
+            answer = answers[kind]
+        elif "default" in answers:
+            answer = answers["default"]
+        else:
+            error = HTTPError(406)
+            error.types = [_negotiation.normalize_type(each) for each in kinds]  # type: ignore[attr-defined]
+            raise error
+        self._defer_handler(answer)
+        return self
+
+    def _defer_handler(self, handler: Callable[..., Any]) -> None:
+        """Call a handler of ``format`` now; if it is ``async``, when the response is pushed."""
+        count = sum(each.default is each.empty for each in signature(handler).parameters.values())
+        result = handler(*(self.req, self)[:count])
+        if isawaitable(result) and result is not self:
+
+            async def answer() -> None:
+                self._send_result(await result)
+
+            self._defer(answer)
+        else:
+            self._send_result(result)
+
+    def _send_result(self, result: Any) -> None:
+        if result is not None and result is not self:
+            self.send(result)
+
+    def safe_redirect(
+        self, url: str, status: int = 302, *, allowed_hosts: Collection[str] = (), fallback: str = "/"
+    ) -> Self:
+        """Send the client to an address that a client chose, if that stays on this site or an allowed host.
+
+        Args:
+            url: the address.
+            status: the status.
+            allowed_hosts: hosts that it may lead to, with the port if it has one.
+            fallback: where to send the client otherwise.
+
+        Example::
+
+            res.safe_redirect(req.query.get("next", "/"))
+        """
+        safe = _urls.safe_redirect_target(url, allowed_hosts=allowed_hosts)
+        return self.redirect(url if safe else fallback, status)
 
     def _decide(self, content: bytes, *, tag: bool) -> Self:
         """Settle length, entity tag, freshness and the statuses that have no body."""
@@ -237,14 +240,6 @@ class Response(Outgoing):
         """
         return self.status(code).type("txt").send(reason(code))
 
-    def location(self, url: str) -> Self:
-        """Set ``Location``, percent-encoded where it has to be.
-
-        Raises:
-            HeadersSentError: the headers are on their way.
-        """
-        return self.set("Location", _urls.encode_url(str(url)))
-
     def redirect(self, url: str | int, status: int | str = 302) -> Self:
         """Send the client elsewhere: ``redirect(url, status=302)``, or Express's ``redirect(301, url)``.
 
@@ -275,15 +270,6 @@ class Response(Outgoing):
             body = f"{title}<body><p>{text}</p></body>"
         content = body.encode()
         return self.vary("Accept").set("Content-Length", len(content)).end(content)
-
-
-def _content_type(value: bytes) -> bytes:
-    text = value.decode("latin-1")
-    full = text if "/" in text else _mime.lookup(text)
-    if full is None:
-        msg = f"Content-Type: {text!r} is neither a type nor a known extension"
-        raise HeaderValueError(msg)
-    return _mime.with_charset(full).encode("latin-1")
 
 
 def _utf8(current: bytes | list[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from asgi_express._verbs import METHODS, RouteVerbs
 from asgi_express.types import HandlerSpec, PathSpec
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
     from asgi_express._frames import Frame, RouterFrame
 

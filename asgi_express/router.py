@@ -23,8 +23,7 @@ from asgi_express.types import ASGIApp, HandlerSpec, PathSpec, Receive, Scope, S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from typing_extensions import Self
+    from typing import Self
 
     from asgi_express.application import Express
 

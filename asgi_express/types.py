@@ -23,13 +23,13 @@ PathSpec: TypeAlias = Union[str, "re.Pattern[str]", Sequence["PathSpec"]]
 HandlerFunction: TypeAlias = Callable[..., Any]
 """A function of ``()``, ``(req)``, ``(req, res)``, ``(req, res, next)`` or ``(err, req, res, next)``."""
 
-HandlerSpec: TypeAlias = Union[HandlerFunction, Sequence["HandlerSpec"]]
+HandlerSpec: TypeAlias = HandlerFunction | Sequence["HandlerSpec"]
 """What a registration method takes: a handler, an ASGI app, or a list of those (nested at will)."""
 
-Duration: TypeAlias = Union[float, int, str, timedelta]
+Duration: TypeAlias = float | int | str | timedelta
 """Seconds, a ``timedelta``, or text such as ``"15m"``."""
 
-Size: TypeAlias = Union[int, str]
+Size: TypeAlias = int | str
 """Bytes, or text such as ``"100kb"``."""
 
 

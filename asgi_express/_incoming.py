@@ -1,0 +1,250 @@
+"""A request on its way in: headers, the body as it arrives, and the news that the client has gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import FormData, MutableHeaders, State
+
+from asgi_express._events import Events, Listener
+from asgi_express._forms import read_form
+from asgi_express._inbox import Inbox
+from asgi_express._units import parse_bytes
+from asgi_express.errors import BodyError
+from asgi_express.types import Receive, Scope, Size
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from asgi_express._settings import Settings
+    from asgi_express.response import Response
+    from asgi_express.route import Route
+
+__all__ = ["Incoming"]
+
+
+class Incoming:
+    """The part of a request that the client sends."""
+
+    res: Response
+
+    __slots__ = (
+        "__dict__",
+        "_events",
+        "_headers",
+        "_inbox",
+        "_query",
+        "_receive",
+        "_settings",
+        "_watcher",
+        "app",
+        "base_url",
+        "body",
+        "method",
+        "original_url",
+        "params",
+        "res",
+        "route",
+        "scope",
+        "url",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, settings: Settings, app: Any, base_url: str, url: str) -> None:
+        self.scope = scope
+        self.app = app
+        self.base_url = base_url
+        self.url = url
+        self.original_url = base_url + url if base_url else url
+        self.method: str = scope.get("method", "GET")
+        self.params: dict[str, Any] = {}
+        self.route: Route | None = None
+        self.body: Any = None
+        self._settings = settings
+        self._receive = receive
+        self._inbox: Inbox | None = None
+        self._headers: MutableHeaders | None = None
+        self._query: tuple[str, Any] | None = None
+        self._events: Events | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    # -- headers
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """The headers, case-insensitive. A change is seen by all that follow, ASGI apps included."""
+        if self._headers is None:
+            self._headers = MutableHeaders(scope=self.scope)
+        return self._headers
+
+    def get(self, name: str) -> str | None:
+        """Return a header; lines of one name joined, ``None`` if absent. ``Referer`` and ``Referrer`` are one.
+
+        Raises:
+            TypeError: ``name`` is missing or not text.
+        """
+        if not isinstance(name, str) or not name:
+            msg = f"req.get: expected the name of a header, got {name!r}"
+            raise TypeError(msg)
+        key = name.lower()
+        if key in ("referer", "referrer"):
+            return self._header(b"referrer") or self._header(b"referer")
+        return self._header(key.encode("latin-1", "replace"))
+
+    header = get
+
+    def _header(self, name: bytes) -> str | None:
+        values = [value for key, value in self.scope["headers"] if key == name]
+        if not values:
+            return None
+        if len(values) == 1:
+            return str(values[0].decode("latin-1"))
+        return str((b"; " if name == b"cookie" else b", ").join(values).decode("latin-1"))
+
+    @property
+    def state(self) -> State:
+        """The state of the request, as Starlette gives it: what ``lifespan`` made and middleware added."""
+        return State(self.scope.setdefault("state", {}))
+
+    # -- body
+
+    @property
+    def _incoming(self) -> Inbox:
+        if self._inbox is None:
+            self._inbox = Inbox(self._receive)
+        return self._inbox
+
+    async def read(self, *, limit: Size | None = "1mb") -> bytes:
+        """Read the whole body. A body that was read once can be read again.
+
+        Args:
+            limit: how many bytes are allowed, counted as they arrive; ``None`` for any number.
+
+        Raises:
+            BodyError: 413 ``entity.too.large``.
+            ClientDisconnect: the client left before the end.
+            MisuseError: the body was streamed before.
+        """
+        return await self._incoming.read(None if limit is None else parse_bytes(limit))
+
+    async def text(self, *, limit: Size | None = "1mb") -> str:
+        """Read the body as text, in the charset that ``Content-Type`` names, else UTF-8.
+
+        Raises:
+            BodyError: 413; 415 ``charset.unsupported``; 400 ``entity.parse.failed``, it is not in that charset.
+        """
+        charset = _charset(self.get("Content-Type") or "")
+        body = await self.read(limit=limit)
+        try:
+            return body.decode(charset)
+        except LookupError:
+            message = f'unsupported charset "{charset.upper()}"'
+            raise BodyError(415, message, type="charset.unsupported", charset=charset) from None
+        except UnicodeDecodeError as error:
+            message = f"the body is not {charset}: {error.reason} at byte {error.start}"
+            raise BodyError(400, message, type="entity.parse.failed", body=body) from None
+
+    async def json(self, *, limit: Size | None = "1mb") -> Any:
+        """Read the body as JSON (RFC 8259: no ``NaN``, no ``Infinity``).
+
+        Raises:
+            BodyError: 413; 415; 400 ``entity.parse.failed``, it is not JSON, or too deep, or has a number too long.
+        """
+        text = await self.text(limit=limit)
+        try:
+            return json.loads(text, parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            message = str(error) or "the body is nested too deep"
+            raise BodyError(400, message, type="entity.parse.failed", body=text) from None
+
+    async def form(self, *, limit: Size | None = "10mb") -> FormData:
+        """Read the body as a form, URL-encoded or multipart; files come as Starlette's ``UploadFile``.
+
+        The temporary files are closed with the request.
+
+        Raises:
+            BodyError: 413; 415, it is not a form; 400, it is broken or cut off.
+        """
+        kept = self.__dict__.get("_form")
+        if kept is None:
+            kept = await read_form(self, None if limit is None else parse_bytes(limit))
+            self.__dict__["_form"] = kept
+            self._on_over(kept.close)
+        return kept
+
+    def stream(self) -> AsyncIterator[bytes]:
+        """Give the body piece by piece as it arrives; nothing is kept, and nothing limits it.
+
+        Raises:
+            ClientDisconnect: the client left before the end.
+            MisuseError: the body was streamed before.
+        """
+        return self._incoming.stream()
+
+    # -- the client
+
+    async def disconnected(self) -> bool:
+        """Tell whether the client has gone, without waiting for it."""
+        return await self._incoming.gone()
+
+    def on(self, event: str, listener: Listener) -> Self:
+        """Call a listener, plain or ``async``, on an event of this request.
+
+        Args:
+            event: ``"aborted"``, the client left before it was answered; or ``"close"``, the request is over.
+            listener: called without arguments.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+        if event not in ("aborted", "close"):
+            msg = f"req.on: there is no event {event!r}; there are 'aborted' and 'close'"
+            raise ValueError(msg)
+        if self._events is None:
+            self._events = Events()
+        self._events.add(event, listener)
+        self._watch()
+        return self
+
+    def _on_over(self, listener: Listener) -> None:
+        """Do something when the request is over, without watching for the client."""
+        if self._events is None:
+            self._events = Events()
+        self._events.add("over", listener)
+
+    def _watch(self) -> None:
+        if self._watcher is None:
+            self._watcher = asyncio.ensure_future(self._watch_client())
+
+    async def _watch_client(self) -> None:
+        await self._incoming.wait_gone()
+        if not self.res.finished:
+            await self._settle("aborted", "close")
+
+    async def _settle(self, *events: str) -> None:
+        for event in events:
+            for emitter in (self._events, self.res._events):
+                if emitter is not None:
+                    await emitter.settle(event)
+
+    async def _over(self) -> None:
+        """The request is over: tell those who asked, stop watching."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            await asyncio.wait([self._watcher])
+        await self._settle("close", "over")
+
+
+def _charset(content_type: str) -> str:
+    for parameter in content_type.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower() or "utf-8"
+    return "utf-8"
+
+
+def _refuse_constant(name: str) -> Any:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
