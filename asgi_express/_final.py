@@ -7,9 +7,10 @@ no more than the reason phrase.
 from __future__ import annotations
 
 import logging
-import traceback
 from typing import TYPE_CHECKING, Any
 
+from asgi_express import _json
+from asgi_express._debug_page import error_facts, error_page
 from asgi_express._headers import HeaderValueError
 from asgi_express._status import reason
 from asgi_express._urls import encode_url, escape_html
@@ -29,12 +30,14 @@ _CONTENT_HEADERS = ("Content-Encoding", "Content-Language", "Content-Range")
 def answer_not_found(req: Request, res: Response) -> None:
     """Answer 404, naming the method and the path that was asked for."""
     path = encode_url(_path(req.original_url))
+    _forget_content(res)
     _answer(res, 404, f"Cannot {req.method} {path}")
 
 
 def answer_error(error: Any, res: Response) -> None:
     """Answer an error with its status and, in development, its traceback."""
     status, own = status_of(error, res)
+    _forget_content(res)
     headers = getattr(error, "headers", None) if own else None
     for name, value in dict(headers or {}).items():
         try:
@@ -42,7 +45,15 @@ def answer_error(error: Any, res: Response) -> None:
         except HeaderValueError:
             _log.exception("an error has a header that may not be sent")
     development = res._settings["env"] == "development"
-    _answer(res, status, _describe(error) if development else reason(status))
+    if not development:
+        _answer(res, status, reason(status))
+    elif not isinstance(error, BaseException):
+        _answer(res, status, str(error))
+    elif res.req.accepts("html", "json") == "json":
+        _settle(res, status, "default-src 'none'", "application/json", _json.dumps(error_facts(error, status)))
+    else:
+        page, policy = error_page(error, status, res.req)
+        _settle(res, status, policy, "text/html", page)
 
 
 def status_of(error: Any, res: Response) -> tuple[int, bool]:
@@ -72,17 +83,16 @@ def log_error(error: Any, req: Request, res: Response) -> None:
         _log.error("%s: %r", what, error)
 
 
+def _forget_content(res: Response) -> None:
+    for name in _CONTENT_HEADERS:
+        res.remove_header(name)
+
+
 def _path(url: str) -> str:
     host, mark, rest = url.partition("://")
     if mark and "/" not in host and "?" not in host:
         url = "/" + rest.partition("/")[2]
     return url.partition("?")[0].partition("#")[0]
-
-
-def _describe(error: Any) -> str:
-    if isinstance(error, BaseException):
-        return "".join(traceback.format_exception(error)).rstrip()
-    return str(error)
 
 
 def _answer(res: Response, status: int, message: str) -> None:
@@ -91,11 +101,13 @@ def _answer(res: Response, status: int, message: str) -> None:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
         f"<body>\n<pre>{text}</pre>\n</body>\n</html>\n"
     )
-    for name in _CONTENT_HEADERS:
-        res.remove_header(name)
+    _settle(res, status, "default-src 'none'", "text/html", page)
+
+
+def _settle(res: Response, status: int, policy: str, kind: str, text: str) -> None:
     res.status(status)
-    res.set("Content-Security-Policy", "default-src 'none'")
+    res.set("Content-Security-Policy", policy)
     res.set("X-Content-Type-Options", "nosniff")
-    res.set("Content-Type", "text/html; charset=utf-8")
-    content = page.encode("utf-8", "replace")
+    res.set("Content-Type", f"{kind}; charset=utf-8")
+    content = text.encode("utf-8", "replace")
     res.set("Content-Length", len(content)).end(content)

@@ -14,6 +14,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from asgi_express import _charset
 from asgi_express._inbox import too_large
 from asgi_express.errors import BodyError
 from asgi_express.types import Size
@@ -34,7 +35,7 @@ async def read_form(req: _Readable, limit: int | None) -> FormData:
     """Read the form of a request.
 
     Raises:
-        BodyError: 413; 415, it is not a form; 400, it is broken or cut off.
+        BodyError: 413; 415, it is not a form, or in no known charset; 400, it is broken or cut off.
     """
     kind, parameters = parse_options_header(req.headers.get("content-type", ""))
     if kind == b"application/x-www-form-urlencoded":
@@ -48,7 +49,8 @@ async def read_form(req: _Readable, limit: int | None) -> FormData:
     boundary = parameters.get(b"boundary", b"")
     if not boundary:
         raise BodyError(400, "Multipart: Boundary not found", type="multipart.boundary.missing")
-    body = _Counted(req.stream(), limit, b"--" + boundary + b"--")
+    _charset.check(parameters.get(b"charset", b"utf-8").decode("latin-1"))
+    body = _Counted(req.stream(), limit, b"\r\n--" + boundary + b"--")
     try:
         form = await MultiPartParser(req.headers, body.chunks()).parse()
     except MultiPartException as error:
@@ -70,7 +72,7 @@ class _Counted:
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         size = 0
-        tail = b""
+        tail = b"\r\n"  # a form without fields begins with its end
         async for chunk in self._source:
             size += len(chunk)
             if self._limit is not None and size > self._limit:

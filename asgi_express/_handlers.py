@@ -207,7 +207,10 @@ def _counted(fn: Any, kind: int, bounds: tuple[int, int], words: str) -> Handler
 def _arity(fn: Any, what: str) -> tuple[int, int | None]:
     """Return how many positional arguments a callable needs and takes (``None``: any number)."""
     try:
-        parameters = inspect.signature(fn).parameters.values()
+        # What is called is the wrapper: only one that takes whatever comes speaks for the function in it.
+        parameters = inspect.signature(fn, follow_wrapped=False).parameters.values()
+        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+            parameters = inspect.signature(fn).parameters.values()
     except ValueError:
         msg = f"{what}: {name_of(fn)} tells no signature; wrap it in a function"
         raise TypeError(msg) from None

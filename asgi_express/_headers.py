@@ -19,6 +19,9 @@ __all__ = ["HeaderValueError", "header_name", "header_value", "merge_vary"]
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
 
+# Clients and proxies refuse more; a value that grows beyond is a fault of the program.
+_MAX_VALUE = 32 * 1024
+
 
 class HeaderValueError(MisuseError, ValueError):
     """A header name or value that may not be sent."""
@@ -38,16 +41,29 @@ def header_name(name: str) -> bytes:
 
 
 def header_value(name: str, value: Any) -> bytes:
-    """Return a header value as bytes. Numbers and other values become text, as in Express.
+    """Return a header value as bytes. Numbers and other values become text, as in Express: ``True`` is ``true``.
 
     Raises:
-        HeaderValueError: it has a control character, a character outside Latin-1, or white space around it.
+        HeaderValueError: it is ``None``, longer than 32 KiB, has a control character, a character outside
+            Latin-1, or white space around it.
     """
-    text = value if isinstance(value, str) else str(value)
+    text = value if isinstance(value, str) else _text(name, value)
+    if len(text) > _MAX_VALUE:
+        msg = f"header {name}: value of {len(text)} characters; {_MAX_VALUE} are allowed"
+        raise HeaderValueError(msg)
     if not _VALUE.match(text) or text != text.strip(" \t"):
         msg = f"header {name}: value has a character that may not be sent: {text!r}"
         raise HeaderValueError(msg)
     return text.encode("latin-1")
+
+
+def _text(name: str, value: Any) -> str:
+    if value is None:
+        msg = f"header {name}: value is None; remove_header() takes a header away"
+        raise HeaderValueError(msg)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def merge_vary(current: str, fields: list[str]) -> str:

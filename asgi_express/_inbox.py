@@ -15,7 +15,7 @@ from asgi_express.types import Message, Receive
 
 __all__ = ["Inbox"]
 
-# How much body a watch for the client's leaving reads ahead before it waits for a reader.
+# How much body a look or a watch for the client's leaving reads ahead before it waits for a reader.
 _READ_AHEAD = 64 * 1024
 
 
@@ -26,6 +26,7 @@ class Inbox:
         "_body",
         "_chunks",
         "_drained",
+        "_held",
         "_lock",
         "_receive",
         "_seen",
@@ -41,6 +42,7 @@ class Inbox:
         self._body: bytes | None = None
         self._lock = asyncio.Lock()
         self._drained = asyncio.Event()
+        self._held = 0
         self._seen = 0
         self._size = 0
         self._streamed = False
@@ -59,10 +61,23 @@ class Inbox:
                 chunk = message.get("body", b"")
                 if chunk:
                     self._chunks.append(chunk)
+                    self._held += len(chunk)
                     self._size += len(chunk)
                 self.complete = not message.get("more_body", False)
             else:
                 self.disconnected = True
+
+    def _pop(self) -> bytes:
+        chunk = self._chunks.popleft()
+        self._held -= len(chunk)
+        if not self._chunks:
+            self._drained.set()
+        return chunk
+
+    def _check_unstreamed(self) -> None:
+        if self._streamed:
+            msg = "the request body was streamed already; read it with read() to use it twice"
+            raise MisuseError(msg)
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Give the body in the pieces in which it arrives; nothing of it is kept.
@@ -75,14 +90,11 @@ class Inbox:
             if self._body:
                 yield self._body
             return
-        if self._streamed:
-            msg = "the request body was streamed already; read it with read() to use it twice"
-            raise MisuseError(msg)
+        self._check_unstreamed()
         self._streamed = True
         while True:
             while self._chunks:
-                yield self._chunks.popleft()
-            self._drained.set()
+                yield self._pop()
             if self.complete:
                 return
             if self.disconnected:
@@ -91,6 +103,8 @@ class Inbox:
 
     async def read(self, limit: int | None) -> bytes:
         """Read the whole body, once; later calls give the same bytes.
+
+        What was read so far is kept when it fails or is cancelled: it can be tried again, with another limit.
 
         Args:
             limit: how many bytes are allowed, as counted when they arrive.
@@ -101,25 +115,32 @@ class Inbox:
             MisuseError: the body was streamed before.
         """
         if self._body is None:
-            chunks: list[bytes] = []
-            size = 0
-            async for chunk in self.stream():
-                size += len(chunk)
-                if limit is not None and size > limit:
-                    raise too_large(limit, size)
-                chunks.append(chunk)
-            self._body = b"".join(chunks)
+            self._check_unstreamed()
+            while True:
+                if limit is not None and self._size > limit:
+                    raise too_large(limit, self._size)
+                if self.complete:
+                    break
+                if self.disconnected:
+                    raise ClientDisconnect(self._size)
+                await self._take()
+        if self._body is None:  # nobody else has read it to the end meanwhile
+            self._body = b"".join(self._chunks)
+            self._chunks.clear()
+            self._held = 0
+            self._drained.set()
         if limit is not None and len(self._body) > limit:
             raise too_large(limit, len(self._body))
         return self._body
 
     async def gone(self) -> bool:
-        """Tell whether the client has left, without waiting."""
-        if not self.disconnected:
+        """Tell whether the client has left, without waiting. Reads ahead in the body, up to 64 KiB."""
+        if not self.disconnected and self._held <= _READ_AHEAD:
             # One turn of the loop lets a receive that has something to say, say it.
             task = asyncio.ensure_future(self._take())
-            await asyncio.sleep(0)
-            if not task.done():
+            try:
+                await asyncio.sleep(0)
+            finally:
                 task.cancel()
             await asyncio.wait([task])
             if not task.cancelled():
@@ -129,7 +150,7 @@ class Inbox:
     async def wait_gone(self) -> None:
         """Wait until the client leaves. Reads ahead in the body, up to 64 KiB, then waits for a reader."""
         while not self.disconnected:
-            if sum(map(len, self._chunks)) > _READ_AHEAD:
+            if self._held > _READ_AHEAD:
                 self._drained.clear()
                 await self._drained.wait()
             else:
@@ -149,7 +170,7 @@ class Inbox:
                 return {"type": "http.request", "body": body, "more_body": False}
             while not ended:
                 if self._chunks:
-                    body = self._chunks.popleft()
+                    body = self._pop()
                     ended = self.complete and not self._chunks
                     return {"type": "http.request", "body": body, "more_body": not ended}
                 if self.complete:

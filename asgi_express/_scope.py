@@ -8,6 +8,7 @@ disagree, ``path`` wins, and nobody behind a guard sees a path that the guard di
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple, Protocol, cast
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -25,6 +26,8 @@ MATCH = "asgi_express.match"
 # RFC 3986 pchar, less "%": what may stand in a path as it is.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 class Target(NamedTuple):
     """Where a request goes.
@@ -40,7 +43,10 @@ class Target(NamedTuple):
 
 def encode_path(path: str) -> str:
     """Percent-encode a decoded path; a lone surrogate becomes U+FFFD rather than an exception."""
-    return quote(path, safe=_PATH_SAFE, errors="replace")
+    try:
+        return quote(path, safe=_PATH_SAFE)
+    except UnicodeEncodeError:
+        return quote(_SURROGATE.sub("\ufffd", path), safe=_PATH_SAFE)
 
 
 def target(scope: Scope) -> Target:
@@ -84,7 +90,7 @@ def _strip(raw: str, root: str) -> tuple[str, str]:
     """Split ``raw`` (encoded) after ``root`` (decoded), on a border, or not at all."""
     end = len(root) if raw.startswith(root) else _encoded_length(raw, root.encode("utf-8", "replace"))
     rest = raw[end:]
-    if end < 0 or (rest and rest[0] not in "/%"):
+    if end < 0 or (rest and rest[0] != "/" and rest[:3].upper() != "%2F"):
         return "", raw
     return raw[:end], rest or "/"
 
@@ -116,8 +122,8 @@ def mounted_scope(scope: Scope, root_path: str, url: str, url_base: str) -> dict
     child = dict(scope)
     child["root_path"] = root_path
     child["path"] = root_path + unquote(raw)
-    child["raw_path"] = (url_base + raw).encode("latin-1")
-    child["query_string"] = query.encode("latin-1") if mark else b""
+    child["raw_path"] = (url_base + raw).encode("utf-8", "replace")
+    child["query_string"] = query.encode("utf-8", "replace") if mark else b""
     return child
 
 

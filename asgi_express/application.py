@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._camel import snake_case_only
@@ -15,8 +19,12 @@ if TYPE_CHECKING:
 
     from asgi_express.server import Server
     from asgi_express.types import PathSpec
+    from asgi_express.views import Engine
 
 __all__ = ["Express"]
+
+# Names that a client might choose must not fill the memory.
+_MAX_VIEWS = 1000
 
 
 @snake_case_only
@@ -40,6 +48,8 @@ class Express(Router):
         self.parent: Express | None = None
         self.mountpath: PathSpec = "/"
         self.locals: dict[str, Any] = {"settings": self.settings}
+        self.engines: MutableMapping[str, Engine] = {}
+        self._views: dict[str, Any] = {}
         self._events = Events()
         for name, value in settings.items():
             self.set("x-powered-by" if name == "x_powered_by" else name.replace("_", " "), value)
@@ -93,6 +103,7 @@ class Express(Router):
         if parent.application is not None:
             self.parent = parent.application
             self.settings.parent = parent.settings
+            self.engines = ChainMap({**self.engines}, self.parent.engines)
             if not self.stack:
                 # As in Express, whose router is made at its first use: then it reads what is inherited.
                 self.strict = self.enabled("strict routing")
@@ -116,6 +127,49 @@ class Express(Router):
         """Call the listeners of an event."""
         self._events.emit(event, *args)
         return self
+
+    # -- views
+
+    def engine(self, extension: str, engine: Engine) -> Self:
+        """Register the engine of an extension, with or without its dot: a callable of ``(path, options)``.
+
+        Raises:
+            TypeError: it is not callable.
+        """
+        if not callable(engine):
+            msg = f"engine(): expected a callable of (path, options), got {engine!r}"
+            raise TypeError(msg)
+        self.engines["." + extension.lstrip(".")] = engine
+        return self
+
+    async def render(self, name: str, options: Mapping[str, Any] | None = None) -> str:
+        """Return a rendered view; ``options`` win over ``app.locals``.
+
+        Settings: ``views`` (a directory or several), ``view engine`` (the extension for names without one),
+        ``view cache`` (whether a name is looked up once; on in production), ``view`` (another ``View`` class).
+
+        Raises:
+            ViewError: there is no such view or engine.
+        """
+        from asgi_express.views import View
+
+        cache = self.get_setting("view cache")
+        cached = self.get_setting("env") == "production" if cache is None else bool(cache)
+        view: Any = self._views.get(name) if cached else None
+        if view is None:
+            roots = self.get_setting("views")
+            make = self.get_setting("view") or View
+            view = await asyncio.to_thread(
+                make,
+                name,
+                default_engine=self.get_setting("view engine"),
+                roots=list(roots) if isinstance(roots, (list, tuple)) else [Path("views") if roots is None else roots],
+                engines=self.engines,
+            )
+            if cached and len(self._views) < _MAX_VIEWS:
+                self._views[name] = view
+        text: str = await view.render({**self.locals, **(options or {})})
+        return text
 
     # -- routing
 

@@ -7,7 +7,7 @@ handler returns, or at once with ``await res.json(...)``, which waits for the cl
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterable, Callable, Collection, Mapping
 from inspect import isawaitable, signature
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,13 @@ from asgi_express._headers import header_value
 from asgi_express._heading import Heading
 from asgi_express._outgoing import BODILESS
 from asgi_express._status import reason
-from asgi_express.errors import HTTPError
+from asgi_express.errors import HTTPError, MisuseError
+from asgi_express.types import Duration
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from asgi_express.sse import EventStream
 
 
 __all__ = ["Response"]
@@ -191,6 +194,60 @@ class Response(Heading):
     def _send_result(self, result: Any) -> None:
         if result is not None and result is not self:
             self.send(result)
+
+    def render(self, view: str, options: Mapping[str, Any] | None = None) -> Self:
+        """Answer with a rendered view. ``options`` win over ``res.locals``, these over ``app.locals``.
+
+        Raises:
+            MisuseError: no application is around.
+            ViewError: there is no such view or engine; raised when the response is pushed.
+        """
+        app = self.app
+        if app is None:
+            msg = "res.render needs an application: a bare router has no views"
+            raise MisuseError(msg)
+        values = {**self.locals, **(options or {})}
+
+        async def answer() -> None:
+            self.send(await app.render(view, values))
+
+        return self._defer(answer)
+
+    def sse(self, source: AsyncIterable[Any] | None = None, *, keep_alive: Duration | None = 15) -> EventStream:
+        """Answer with server-sent events.
+
+        Args:
+            source: where the data or ``Event`` objects come from, for ``await res.sse(source)``; without it,
+                ``async with res.sse() as stream: await stream.send(...)``.
+            keep_alive: how often a silent stream sends a comment, so that nobody between closes it:
+                seconds, ``timedelta``, text; ``None`` for never.
+
+        Raises:
+            HeadersSentError: the answer was decided before.
+        """
+        from asgi_express.sse import EventStream
+
+        return EventStream(self, source, keep_alive)
+
+    async def early_hints(self, *links: str) -> bool:
+        """Send 103 with ``Link`` headers ahead of the answer (RFC 8297), where the server can.
+
+        Args:
+            *links: values of ``Link``: ``'</style.css>; rel=preload; as=style'``.
+
+        Returns:
+            Whether the server can.
+
+        Raises:
+            HeadersSentError: the answer is on its way.
+            HeaderValueError: a link has a character that may not be sent.
+        """
+        self._open()
+        values = [header_value("Link", link) for link in links]
+        offered = "http.response.early_hint" in (self.req.scope.get("extensions") or ())
+        if offered:
+            await self._send({"type": "http.response.early_hint", "links": values})
+        return offered
 
     def safe_redirect(
         self, url: str, status: int = 302, *, allowed_hosts: Collection[str] = (), fallback: str = "/"

@@ -1,0 +1,185 @@
+"""Server-sent events (WHATWG HTML, section 9.2): events as text, and a stream of them to a client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from asgi_express._units import parse_duration
+from asgi_express.errors import ClientDisconnect
+from asgi_express.types import Duration
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from asgi_express.response import Response
+
+__all__ = ["Event", "EventStream"]
+
+# The three line ends of the format; a lone carriage return is one of them (GHSA-p6xx-57qc-3wxr).
+_LINE_END = re.compile("\r\n|\r|\n")
+_UNSAFE = re.compile("[\r\n\0]")
+
+# Characters of a Last-Event-ID that are handed on.
+_MAX_ID = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event.
+
+    Attributes:
+        data: text is sent as it is, anything else as JSON.
+        event: its type; ``"message"`` to the client if it has none.
+        id: what the client sends back as ``Last-Event-ID`` when it connects again.
+        retry: how long the client waits before it connects again: seconds, ``timedelta`` or text.
+        comment: text that the client does not hand on.
+
+    Raises:
+        ValueError: ``event`` or ``id`` has a line end or NUL, or ``retry`` is negative.
+    """
+
+    data: Any = None
+    event: str | None = None
+    id: str | None = None
+    retry: Duration | None = None
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("event", self.event), ("id", self.id)):
+            if value is not None and _UNSAFE.search(value):
+                msg = f"Event: {name} must have no line end and no NUL, got {value!r}"
+                raise ValueError(msg)
+        if self.retry is not None and parse_duration(self.retry) < 0:
+            msg = f"Event: retry must not be negative, got {self.retry!r}"
+            raise ValueError(msg)
+
+    def __str__(self) -> str:
+        lines = [f": {line}" for line in _LINE_END.split(self.comment)] if self.comment is not None else []
+        if self.event is not None:
+            lines.append(f"event: {self.event}")
+        if self.data is not None:
+            text = self.data if isinstance(self.data, str) else json.dumps(self.data, ensure_ascii=False)
+            lines.extend(f"data: {line}" for line in _LINE_END.split(text))
+        if self.id is not None:
+            lines.append(f"id: {self.id}")
+        if self.retry is not None:
+            lines.append(f"retry: {round(parse_duration(self.retry) * 1000)}")
+        return "\n".join(lines) + "\n\n"
+
+
+class EventStream:
+    """A stream of events to one client; made by ``res.sse()``.
+
+    ::
+
+        async with res.sse() as stream:
+            async for row in rows:
+                await stream.send(row, event="row")
+
+        await res.sse(rows)  # the same, with an asynchronous iterable of data or Events
+
+    Attributes:
+        last_event_id: what the client saw last; ``None`` if it is new here.
+    """
+
+    def __init__(self, res: Response, source: AsyncIterable[Any] | None, keep_alive: Duration | None) -> None:
+        self._res = res
+        self._source = source
+        self._interval = None if keep_alive is None else parse_duration(keep_alive)
+        self._keeper: asyncio.Task[None] | None = None
+        self._lock = asyncio.Lock()
+        self._gone = asyncio.Event()
+        given = res.req.get("Last-Event-ID")
+        self.last_event_id = None if not given or _UNSAFE.search(given) else given[:_MAX_ID]
+        res.set({"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache, no-transform"})
+        res.set("X-Accel-Buffering", "no")  # nginx would hold events back
+
+    @property
+    def closed(self) -> bool:
+        """Whether the client has gone."""
+        return self._gone.is_set()
+
+    async def send(self, data: Any = None, *, event: str | None = None, id: str | None = None) -> None:  # noqa: A002
+        """Send an event, or data with the parts of one; waits for a slow client.
+
+        Raises:
+            ClientDisconnect: the client has gone.
+        """
+        await self._write(data if isinstance(data, Event) else Event(data, event=event, id=id))
+
+    async def _write(self, event: Event) -> None:
+        async with self._lock:
+            if self.closed:
+                raise ClientDisconnect
+            await self._res.write(str(event))
+
+    async def __aenter__(self) -> Self:
+        self._res.on("close", self._gone.set)
+        await self._write(Event(comment=""))  # the client learns at once that it is connected
+        if self._interval is not None:
+            self._keeper = asyncio.ensure_future(self._keep_alive(self._interval))
+        return self
+
+    async def _keep_alive(self, interval: float) -> None:
+        with suppress(ClientDisconnect):
+            while True:
+                await asyncio.sleep(interval)
+                await self._write(Event(comment=""))
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        """End the stream. That the client left is no error."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        if error is None or isinstance(error, ClientDisconnect):
+            self._res.end()
+        return isinstance(error, ClientDisconnect)
+
+    def __await__(self) -> Any:
+        return self.run().__await__()
+
+    async def run(self) -> None:
+        """Send all that the source gives; the source is closed when the client leaves."""
+        async with self:
+            if self._source is not None:
+                await self._pour(aiter(self._source))
+
+    async def _pour(self, source: AsyncIterator[Any]) -> None:
+        gone = asyncio.ensure_future(self._gone.wait())
+        try:
+            while True:
+                item = asyncio.ensure_future(_next(source))
+                try:
+                    await asyncio.wait([item, gone], return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not item.done():
+                        item.cancel()
+                        await asyncio.wait([item])
+                if item.cancelled() or self.closed:
+                    raise ClientDisconnect
+                found, value = item.result()
+                if not found:
+                    return
+                await self.send(value)
+        finally:
+            gone.cancel()
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
+
+
+async def _next(source: AsyncIterator[Any]) -> tuple[bool, Any]:
+    # A task may not raise StopAsyncIteration.
+    try:
+        return True, await anext(source)
+    except StopAsyncIteration:
+        return False, None
