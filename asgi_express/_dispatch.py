@@ -28,9 +28,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from asgi_express import _final
 from asgi_express._frames import RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler
+from asgi_express._outgoing import PassOn
 from asgi_express._scope import WALK, encode_path, mounted_scope
 from asgi_express._selection import Selection
-from asgi_express.errors import ExpressError, MisuseError
+from asgi_express.errors import ClientDisconnect, ExpressError, MisuseError
 from asgi_express.response import Response
 from asgi_express.types import Receive, Scope, Send
 
@@ -170,6 +171,11 @@ class Walk(Selection):
                         await self._close_socket(1000)
             except WebSocketDisconnect:
                 res._complete = True  # the client left, which ends the handler
+            except PassOn:
+                if following is not None:
+                    following.state = Continuation.OVER
+                self.signal(None)
+                continue
             except Exception as exc:
                 if following is not None:
                     following.state = Continuation.OVER
@@ -353,7 +359,7 @@ class Walk(Selection):
         elif res.finished:
             await res._push()
             _final.log_error(error, req, res)
-        elif await self._close_socket(1011):
+        elif await self._close_socket(1011) or (res.headers_sent and isinstance(error, ClientDisconnect)):
             _final.log_error(error, req, res)
         elif self.root_router.raise_errors or res.headers_sent:
             # A body that is cut short must look cut short: the server closes the connection.

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import math
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import FormData, MutableHeaders, State
 
+from asgi_express._charset import charset_of, check_charset, decode
 from asgi_express._events import Events, Listener
 from asgi_express._forms import read_form
 from asgi_express._inbox import Inbox
@@ -24,6 +27,16 @@ if TYPE_CHECKING:
     from asgi_express.route import Route
 
 __all__ = ["Incoming"]
+
+_log = logging.getLogger("asgi_express")
+
+_SINGLE = frozenset(
+    {
+        *(b"age", b"authorization", b"content-length", b"content-type", b"etag", b"expires", b"from", b"host"),
+        *(b"if-modified-since", b"if-unmodified-since", b"last-modified", b"location", b"max-forwards"),
+        *(b"proxy-authorization", b"referer", b"retry-after", b"server", b"user-agent"),
+    }
+)
 
 
 class Incoming:
@@ -80,7 +93,9 @@ class Incoming:
         return self._headers
 
     def get(self, name: str) -> str | None:
-        """Return a header; lines of one name joined, ``None`` if absent. ``Referer`` and ``Referrer`` are one.
+        """Return a header, ``None`` if absent. ``Referer`` and ``Referrer`` are one.
+
+        Lines of one name are joined; of a header that stands once only, the first line counts, as in Node.
 
         Raises:
             TypeError: ``name`` is missing or not text.
@@ -99,7 +114,7 @@ class Incoming:
         values = [value for key, value in self.scope["headers"] if key == name]
         if not values:
             return None
-        if len(values) == 1:
+        if len(values) == 1 or name in _SINGLE:
             return str(values[0].decode("latin-1"))
         return str((b"; " if name == b"cookie" else b", ").join(values).decode("latin-1"))
 
@@ -130,33 +145,28 @@ class Incoming:
         return await self._incoming.read(None if limit is None else parse_bytes(limit))
 
     async def text(self, *, limit: Size | None = "1mb") -> str:
-        """Read the body as text, in the charset that ``Content-Type`` names, else UTF-8.
+        """Read the body as text, in the charset that ``Content-Type`` names, else UTF-8, without a byte order mark.
 
         Raises:
             BodyError: 413; 415 ``charset.unsupported``; 400 ``entity.parse.failed``, it is not in that charset.
         """
-        charset = _charset(self.get("Content-Type") or "")
-        body = await self.read(limit=limit)
-        try:
-            return body.decode(charset)
-        except LookupError:
-            message = f'unsupported charset "{charset.upper()}"'
-            raise BodyError(415, message, type="charset.unsupported", charset=charset) from None
-        except UnicodeDecodeError as error:
-            message = f"the body is not {charset}: {error.reason} at byte {error.start}"
-            raise BodyError(400, message, type="entity.parse.failed", body=body) from None
+        return await self._text(limit)
+
+    async def _text(self, limit: Size | None, *, unicode_only: bool = False) -> str:
+        charset = check_charset(charset_of(self.get("Content-Type") or ""), unicode_only=unicode_only)
+        return decode(await self.read(limit=limit), charset)
 
     async def json(self, *, limit: Size | None = "1mb") -> Any:
-        """Read the body as JSON (RFC 8259: no ``NaN``, no ``Infinity``).
+        """Read the body as JSON (RFC 8259: in a UTF, no ``NaN``, no ``Infinity``).
 
         Raises:
             BodyError: 413; 415; 400 ``entity.parse.failed``, it is not JSON, or too deep, or has a number too long.
         """
-        text = await self.text(limit=limit)
+        text = await self._text(limit, unicode_only=True)
         try:
-            return json.loads(text, parse_constant=_refuse_constant)
+            return json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_float)
         except (ValueError, RecursionError) as error:
-            message = str(error) or "the body is nested too deep"
+            message = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
             raise BodyError(400, message, type="entity.parse.failed", body=text) from None
 
     async def form(self, *, limit: Size | None = "10mb") -> FormData:
@@ -215,8 +225,12 @@ class Incoming:
         self._events.add("over", listener)
 
     def _watch(self) -> None:
-        if self._watcher is None:
+        if self._watcher is None and self.scope["type"] == "http":
             self._watcher = asyncio.ensure_future(self._watch_client())
+
+    @property
+    def _client_gone(self) -> bool:
+        return self._inbox is not None and self._inbox.disconnected
 
     async def _watch_client(self) -> None:
         await self._incoming.wait_gone()
@@ -233,18 +247,23 @@ class Incoming:
         """The request is over: tell those who asked, stop watching."""
         if self._watcher is not None:
             self._watcher.cancel()
-            await asyncio.wait([self._watcher])
+            try:
+                await self._watcher
+            except asyncio.CancelledError:
+                pass
+            except Exception:
+                _log.exception("watching for the client failed")
         await self._settle("close", "over")
-
-
-def _charset(content_type: str) -> str:
-    for parameter in content_type.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            return value.strip().strip('"').lower() or "utf-8"
-    return "utf-8"
 
 
 def _refuse_constant(name: str) -> Any:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
+
+
+def _parse_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        msg = f"the number {text[:40]} is too great"
+        raise ValueError(msg)
+    return number

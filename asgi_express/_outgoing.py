@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._events import Events, Listener
-from asgi_express.errors import HeadersSentError
+from asgi_express.errors import ClientDisconnect, HeadersSentError, MisuseError
 from asgi_express.types import Message, Send
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asgi_express._settings import Settings
     from asgi_express.request import Request
 
-__all__ = ["BODILESS", "Outgoing"]
+__all__ = ["BODILESS", "Outgoing", "PassOn"]
 
 # What an answer of this status is not to have (RFC 9110 sections 15.3.5 and 15.4.5).
 BODILESS = frozenset({204, 304})
@@ -29,6 +29,10 @@ BODILESS = frozenset({204, 304})
 _BODY_HEADERS = frozenset({b"content-length", b"content-encoding", b"content-range", b"transfer-encoding", b"etag"})
 
 _CHUNK = (bytes, bytearray, memoryview)
+
+
+class PassOn(Exception):
+    """There is nothing here to answer with: the walk goes on, as after ``next()``."""
 
 
 class Outgoing:
@@ -123,7 +127,13 @@ class Outgoing:
             msg = "Cannot set headers after they are sent to the client"
             raise HeadersSentError(msg)
 
+    def _check_status(self) -> None:
+        if self._status < 200:
+            msg = f"{self._status} is not the status of an answer: 1xx announce one (res.early_hints)"
+            raise MisuseError(msg)
+
     def _finish(self, content: bytes) -> Self:
+        self._check_status()
         if content:
             self._chunks.append(content)
         self._ended = True
@@ -140,6 +150,7 @@ class Outgoing:
         if self._ended or self._complete:
             msg = "Cannot write after the end of the answer"
             raise HeadersSentError(msg)
+        self._check_status()
         self._chunks.append(_bytes(chunk))
         self._in_pieces = True
         return self
@@ -178,10 +189,15 @@ class Outgoing:
             await self._push_start()
         chunks = self._chunks
         if not self._ended:
+            # Servers drop what is sent to a client that has gone: without this, an endless answer would never end.
+            self.req._watch()
             while chunks:
-                chunk = chunks.pop(0)
-                if chunk and self._has_body():
-                    await self._send_body(chunk, more=True)
+                content = b"".join(chunks)
+                chunks.clear()
+                if self.req._client_gone:
+                    raise ClientDisconnect
+                if content and self._has_body():
+                    await self._send_body(content, more=True)
         elif not self._complete:
             self._complete = True
             content = b"".join(chunks)
@@ -197,8 +213,13 @@ class Outgoing:
     async def _push_start(self) -> None:
         self._started = True
         headers = self._headers
-        if not self._in_pieces and b"transfer-encoding" not in headers and self._has_body():
-            # Right even if a handler set another length: a wrong one would tear the connection.
+        # A wrong length from a handler would tear the connection: it is put right where the right one is known.
+        if self._status in BODILESS:
+            headers.pop(b"content-length", None)
+            headers.pop(b"transfer-encoding", None)
+        elif b"transfer-encoding" in headers:
+            headers.pop(b"content-length", None)  # RFC 9112 section 6.2
+        elif self._has_body() and (not self._in_pieces or (self._ended and b"content-length" in headers)):
             headers[b"content-length"] = b"%d" % sum(map(len, self._chunks))
         raw: list[tuple[bytes, bytes]] = []
         for name, value in headers.items():
@@ -218,7 +239,10 @@ class Outgoing:
 
     async def _send_body(self, content: bytes, *, more: bool) -> None:
         kind = "http.response.body" if self.req.scope["type"] == "http" else "websocket.http.response.body"
-        await self._send({"type": kind, "body": content, "more_body": more})
+        try:
+            await self._send({"type": kind, "body": content, "more_body": more})
+        except OSError as error:  # what a server raises to say so (ASGI specification, HTTP 2.4)
+            raise ClientDisconnect from error
 
     async def _relay(self, message: Message) -> None:
         """Pass on what an ASGI app on the stack sends, and note how far its answer has come."""
@@ -228,7 +252,7 @@ class Outgoing:
                 self._started = True
                 if self._headers:
                     message = {**message, "headers": self._merged(message.get("headers") or ())}
-        elif kind in ("http.response.body", "websocket.http.response.body"):
+        elif kind in ("http.response.body", "http.response.zerocopysend", "websocket.http.response.body"):
             self._complete = self._complete or not message.get("more_body", False)
         elif kind in ("http.response.pathsend", "websocket.close"):
             self._started = self._complete = True

@@ -306,7 +306,7 @@ class Router(RouterVerbs):
             await walk.run()
         finally:
             req = walk.req
-            if req._events is not None or walk.res._events is not None:
+            if req._watcher is not None or req._events is not None or walk.res._events is not None:
                 await req._over()
         if walk.unhandled is not None:
             raise walk.unhandled

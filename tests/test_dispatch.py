@@ -11,8 +11,8 @@ import pytest
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 
-from asgi_express import Express, HTTPError, MisuseError, Router, next_app
-from tests.asgi import Answer, Client, ask
+from asgi_express import ClientDisconnect, Express, HTTPError, MisuseError, Router, next_app
+from tests.asgi import Answer, Client, ask, http_scope
 
 
 def sends(text: str) -> Any:
@@ -714,3 +714,41 @@ async def test_a_client_that_left_is_no_error_of_the_server(caplog: pytest.LogCa
     answer = await ask(app, method="POST", client=Client([b"half"], leaves=True))
     assert answer.status == 400
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_an_endless_answer_ends_when_the_client_leaves(caplog: pytest.LogCaptureFixture) -> None:
+    app = Express()
+    client = Client()
+    ended: list[BaseException] = []
+
+    @app.get("/")
+    async def endless(req: Any, res: Any) -> None:
+        try:
+            for number in range(1_000_000):
+                await res.write(f"{number}\n")
+                if number == 3:
+                    client.leave()
+                await asyncio.sleep(0)
+        except BaseException as error:
+            ended.append(error)
+            raise
+
+    answer = await ask(app, client=client)
+    assert [type(error) for error in ended] == [ClientDisconnect]
+    assert 4 <= len(answer.chunks) < 20
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_a_server_that_raises_when_the_client_has_gone_ends_the_answer_in_peace() -> None:
+    app = Express()
+
+    @app.get("/")
+    async def pieces(req: Any, res: Any) -> None:
+        await res.write("a")
+        await res.write("b")
+
+    async def send(message: Any) -> None:
+        if message.get("body") == b"b":
+            raise ConnectionResetError
+
+    await app(http_scope(), Client().receive, send)

@@ -21,8 +21,8 @@ Action: TypeAlias = list[JSON]
 Handler: TypeAlias = Callable[..., Any]
 Steps: TypeAlias = Generator[Awaitable[Any], None, tuple[Any, ...] | None]
 
-SESSION = "conformance.session"
-"""The scope key of the `Session`; without one, nothing is noted down."""
+NOTES = "conformance.notes"
+"""The scope key of the `Notes`; without one, nothing is noted down."""
 
 
 class Style(Enum):
@@ -34,7 +34,7 @@ class Style(Enum):
 
 
 @dataclass(slots=True)
-class Session:
+class Notes:
     """One request: what was sent, and what the handlers note down about it."""
 
     method: str
@@ -279,7 +279,7 @@ def _perform(actions: Iterable[Action], call: _Call) -> Steps:
         elif name in _SETTERS:
             getattr(res, name)(*args)
         elif name == "show":
-            yield res.json({field: call.read(field) for field in args})
+            yield res.json({field: in_javascript_order(call.read(field)) for field in args})
         elif name == "setting":
             yield res.json({args[0]: call.env.app.get_setting(args[0])})
         elif name == "next":
@@ -306,8 +306,8 @@ def _perform(actions: Iterable[Action], call: _Call) -> Steps:
 
 def _note(req: Any, handler: str, extra: JSON) -> None:
     """Append a line to the trace; what the places mean is written down at ``note`` in ``build.mjs``."""
-    session: Session | None = req.scope.get(SESSION)
-    if session is None:
+    notes: Notes | None = req.scope.get(NOTES)
+    if notes is None:
         return
     params = {name: list(value) if isinstance(value, list) else value for name, value in req.params.items()}
     line: list[JSON] = [
@@ -318,12 +318,12 @@ def _note(req: Any, handler: str, extra: JSON) -> None:
         params or None,
         None if req.route is None else describe_path(req.route.path),
         extra,
-        None if req.method == session.method else req.method,
-        None if req.original_url == session.target else req.original_url,
+        None if req.method == notes.method else req.method,
+        None if req.original_url == notes.target else req.original_url,
     ]
     while line[-1] is None:
         line.pop()
-    session.trace.append(line)
+    notes.trace.append(line)
 
 
 # JavaScript to Python.
@@ -347,6 +347,14 @@ def to_path(path: JSON) -> Any:
         source = re.sub(r"\(\?<(?![=!])", "(?P<", path["regex"])
         return re.compile(source, re.ASCII | (re.IGNORECASE if "i" in path.get("flags", "") else 0))
     return path
+
+
+def in_javascript_order(value: JSON) -> JSON:
+    """Return a value whose JSON text is that of JavaScript: there, keys that are array indexes come first, in order."""
+    if not isinstance(value, dict):
+        return value
+    indexes = sorted((name for name in value if re.fullmatch("0|[1-9][0-9]*", name)), key=int)
+    return {name: value[name] for name in [*indexes, *(name for name in value if name not in indexes)]}
 
 
 def describe_path(path: Any) -> JSON:

@@ -1,6 +1,6 @@
 """The answers of the real Express, recorded in ``recorded/``, are given again by asgi-express.
 
-Every program is built with plain handlers, with awaiting ones and with a mixture (`Style`); every request is put to all.
+Every program is built with plain handlers, with awaiting ones and with a mixture (`Style`); all get every request.
 Where asgi-express differs on purpose, the recording names the row of ``docs/express-differences.md`` that says so.
 """
 

@@ -13,7 +13,7 @@ process.env.NO_DEPRECATION = 'express,router'
 // Express logs every unhandled error; the programs raise thousands on purpose.
 console.error = () => {}
 
-const { buildApp, registerAlone, session } = await import('./lib/build.mjs')
+const { buildApp, registerAlone, notes } = await import('./lib/build.mjs')
 const { exchange } = await import('./lib/client.mjs')
 
 const OUT = new URL('../recorded/', import.meta.url)
@@ -118,9 +118,9 @@ function registrationError({ on, entry }) {
 }
 
 async function recordRequest(port, request, table) {
-  session.trace = []
-  session.method = request.method
-  session.target = request.target
+  notes.trace = []
+  notes.method = request.method
+  notes.target = request.target
   const { status, headers, body } = await exchange(port, request)
   // A handler may call next() after it has answered: let the walk finish.
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve))
@@ -129,7 +129,7 @@ async function recordRequest(port, request, table) {
     status,
     answer: table.index(shorten(headers, body)),
     body: shortenBody(body),
-    trace: session.trace
+    trace: notes.trace
   }
 }
 

@@ -7,7 +7,7 @@ import express from 'express'
  * What the handlers of the current request note down. Requests are recorded
  * one after the other, so one slot is enough.
  */
-export const session = { trace: [], method: '', target: '' }
+export const notes = { trace: [], method: '', target: '' }
 
 /** The application that a program describes. Throws what Express throws. */
 export function buildApp(program) {
@@ -128,11 +128,11 @@ function note(req, id, extra) {
     Object.keys(params).length === 0 ? null : params,
     req.route === undefined ? null : describePath(req.route.path),
     extra,
-    req.method === session.method ? null : req.method,
-    req.originalUrl === session.target ? null : req.originalUrl
+    req.method === notes.method ? null : req.method,
+    req.originalUrl === notes.target ? null : req.originalUrl
   ]
   while (line[line.length - 1] === null) line.pop()
-  session.trace.push(line)
+  notes.trace.push(line)
 }
 
 function describePath(path) {

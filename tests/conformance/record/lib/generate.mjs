@@ -153,11 +153,10 @@ export class Generator {
       }
       default: {
         const path = this.#path(samples)
-        return this.#keep(
-          samples,
-          { method: r.pick(VERBS), path, nodes: this.#handlers(r.between(1, 3), 'route') },
-          path
-        )
+        const nodes = this.#handlers(r.between(1, 3), 'route')
+        // A router as a handler of a route: it walks the whole path, and goes back to the route.
+        if (this.#refs.length && r.chance(0.15)) nodes.unshift({ ref: r.pick(this.#refs) })
+        return this.#keep(samples, { method: r.pick(VERBS), path, nodes }, path)
       }
     }
   }

@@ -461,6 +461,54 @@ const errors = [
   ),
 
   program(
+    'headers of an error cannot replace those of its page',
+    [
+      get(
+        '/own',
+        step('a', [
+          'nextErr',
+          'x',
+          {
+            status: 429,
+            headers: {
+              'Content-Type': 'text/plain',
+              'Content-Security-Policy': 'none',
+              'X-Content-Type-Options': 'sniff',
+              'Content-Length': '7',
+              'Content-Language': 'de',
+              'Retry-After': '60'
+            }
+          }
+        ])
+      ),
+      get(
+        '/set',
+        step(
+          'b',
+          ['set', 'Set-Cookie', ['a=1', 'b=2']],
+          ['set', 'ETag', '"x"'],
+          ['set', 'Cache-Control', 'no-store'],
+          ['set', 'Last-Modified', 'yesterday'],
+          ['nextErr', 'x']
+        )
+      ),
+      get('/none', step('c', ['set', 'Set-Cookie', ['a=1', 'b=2']], ['set', 'ETag', '"x"'], ['next']))
+    ],
+    [...gets('/own', '/set', '/none'), 'HEAD /own', 'HEAD /none']
+  ),
+
+  program(
+    'errors that are texts and numbers on the page of development',
+    [
+      get('/text', step('a', ['next', 'one\n  two  three\n<b>"&\'</b>'])),
+      get('/number', step('b', ['next', 42])),
+      get('/space', step('c', ['next', '   ']))
+    ],
+    [...gets('/text', '/number', '/space'), 'HEAD /text'],
+    { settings: { env: 'development' } }
+  ),
+
+  program(
     'the text of the default 404 page',
     [post('/x', say('x'))],
     [

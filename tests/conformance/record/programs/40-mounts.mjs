@@ -219,6 +219,29 @@ const absolute = [
     gets(...targets)
   ),
   program(
+    'full request targets without a path',
+    [
+      use(undefined, step('a')),
+      use('/', step('b')),
+      use('/x', step('c')),
+      get('/', step('d')),
+      use(undefined, router({}, get('/', step('e')), use(undefined, step('f')))),
+      use(undefined, show('end', ...fields))
+    ],
+    gets('http://example.com', 'http://example.com?x=/1', 'http://example.com/?x=/1', 'http://example.com:80')
+  ),
+
+  program(
+    'a full request target that is rewritten',
+    [
+      use('/a', step('a', ['rewriteUrl', 'http://example.com/b/c'], ['next']), step('b')),
+      use('/a/b', step('c')),
+      use(undefined, show('end', ...fields))
+    ],
+    gets('http://example.com/a', 'http://example.com/a/', 'http://example.com/a/x')
+  ),
+
+  program(
     'full request targets that nothing answers',
     [get('/foo', step('a'))],
     gets(...targets.filter((target) => target.startsWith('http')))
