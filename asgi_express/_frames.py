@@ -6,7 +6,8 @@ recursion, and the way back out is the same loop.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgi_express._handlers import ERROR, Handler
@@ -25,6 +26,9 @@ class RouterFrame:
 
     Attributes:
         base_url, params, app: what ``req`` had on the way in, restored on the way out.
+        url, path, candidates: the ``req.url`` that was looked up, its path, and the layers that can match it, numbered.
+        position, index: what comes next among the candidates, and among the layers.
+        size: how many layers there were then.
         host: for an absolute-form target, its scheme and authority, which stay in ``req.url``.
         removed: what the current layer took off the path, with ``slash_added`` if a ``/`` was put in its stead.
         prefix: the pattern that the router is mounted at; ``None`` at the root.
@@ -38,25 +42,33 @@ class RouterFrame:
         "app",
         "base_url",
         "called",
+        "candidates",
         "host",
         "index",
-        "layers",
         "methods",
         "params",
         "parent",
+        "path",
+        "position",
         "post",
         "prefix",
         "removed",
         "router",
         "run",
+        "size",
         "slash_added",
+        "url",
     )
 
     def __init__(self, router: Router, parent: Frame | None, req: Request, prefix: Pattern | None) -> None:
         self.router = router
         self.parent = parent
-        self.layers = router.stack
+        self.url: str | None = None
+        self.path = ""
+        self.candidates: Sequence[int] = ()
+        self.position = 0
         self.index = 0
+        self.size = 0
         self.base_url = req.base_url
         self.params = req.params
         self.app = req.app
@@ -68,6 +80,29 @@ class RouterFrame:
         self.run: ParamRun | None = None
         self.prefix = prefix
         self.post: tuple[Handler, ...] = (parent.post if parent else ()) + router.post_handlers
+
+    def look_up(self, req: Request) -> None:
+        """Find the layers that can match ``req.url``, from where the walk stands on."""
+        self.url = req.url
+        self.path = req.path if req.url else ""
+        self._find()
+
+    def _find(self) -> None:
+        self.size = len(self.router.stack)
+        self.candidates = self.router.index.find(self.path) if self.path else ()
+        self.position = bisect_left(self.candidates, self.index) if self.index else 0
+
+    def next_layer(self) -> Layer | None:
+        """Return the next layer that can match; ``None`` when there is none."""
+        if self.position >= len(self.candidates) and self.size != len(self.router.stack):
+            self._find()  # a handler has registered something that comes after it
+        position = self.position
+        if position >= len(self.candidates):
+            return None
+        number = self.candidates[position]
+        self.position = position + 1
+        self.index = number + 1
+        return self.router.stack[number]
 
     def trim(self, req: Request, path: str, text: str) -> bool:
         """Take the matched text of a ``use`` off ``req.url``; ``False`` if it is not a prefix that ends on a border."""

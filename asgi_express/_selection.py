@@ -137,12 +137,11 @@ class Selection:
             frame.restore(req)
             if len(self._scope_base) > len(req.base_url):
                 self._rebase()
-        path = req.path if req.url else ""
-        layers = frame.layers
+        if req.url != frame.url:
+            frame.look_up(req)
+        path = frame.path
         router = frame.router
-        while path and frame.index < len(layers):
-            layer = layers[frame.index]
-            frame.index += 1
+        while (layer := frame.next_layer()) is not None:
             match = self._match(frame, layer, path)
             if match is None:
                 continue

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 from asgi_express._camel import snake_case_only
 from asgi_express._dispatch import Walk
 from asgi_express._handlers import APP, Handler, app_handler, classify, name_of, param_handler
+from asgi_express._index import Index
 from asgi_express._layer import Layer
 from asgi_express._lifespan import serve_lifespan, started
 from asgi_express._settings import Settings
@@ -75,6 +76,7 @@ class Router(RouterVerbs):
         self.strict = strict
         self.raise_errors = raise_errors
         self.stack: list[Layer] = []
+        self._index: Index | None = None
         self.post_handlers: tuple[Handler, ...] = ()
         self.param_callbacks: dict[str, list[Handler]] = {}
         self.settings = Settings()
@@ -85,6 +87,14 @@ class Router(RouterVerbs):
     def application(self) -> Express | None:
         """The application that this router is, if it is one."""
         return None
+
+    @property
+    def index(self) -> Index:
+        """What finds layers by path; made anew when the stack has grown."""
+        index = self._index
+        if index is None or index.size != len(self.stack):
+            index = self._index = Index(self.stack)
+        return index
 
     # -- registration
 

@@ -1,0 +1,129 @@
+"""Which layers of a stack can match a path, in order, without asking each of them.
+
+The layers stand in a tree of path segments. A segment of a pattern that is literal text is an edge of its own, folded
+to lower case; one that captures is the edge ``ANY``. A wildcard, a regular expression or text that is not ASCII ends
+what the tree knows: the layer then stands where it has come to. To look a path up is to walk its segments down the
+tree, along both edges, and to collect what stands on the way. The answer may hold a layer that does not match after
+all, for the pattern has the last word; it never lacks one that does (``tests/test_index.py`` compares it with the
+linear scan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from asgi_express._layer import Layer
+from asgi_express._pattern import Pattern
+from asgi_express._tokens import Param, Text, Wildcard
+
+__all__ = ["Index"]
+
+# The edge of a segment that captures. No path has a segment like this.
+_ANY = "/"
+
+# Segments deep; beyond it the patterns are asked. It also bounds how many ways ANY can branch.
+_DEPTH = 8
+
+# Below this many layers a walk over all of them is as fast.
+_SMALL = 4
+
+
+class _Node:
+    """A place in the tree.
+
+    Attributes:
+        edges: the nodes of the next segment.
+        whole: layers that match if the path ends here.
+        below: layers that match this and perhaps anything below it.
+    """
+
+    __slots__ = ("below", "edges", "whole")
+
+    def __init__(self) -> None:
+        self.edges: dict[str, _Node] = {}
+        self.whole: list[int] = []
+        self.below: list[int] = []
+
+
+class Index:
+    """The layers of a stack by the segments of their paths.
+
+    Args:
+        layers: the stack, as it is now; a stack that has changed needs another index.
+    """
+
+    __slots__ = ("_all", "_root", "size")
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.size = len(layers)
+        self._all = tuple(range(self.size))
+        self._root = _Node()
+        if self.size > _SMALL:
+            for number, layer in enumerate(layers):
+                for pattern in layer.patterns:
+                    self._add(number, pattern)
+
+    def _add(self, number: int, pattern: Pattern) -> None:
+        # A regular expression has no alternatives; use("/") matches everything, whatever its text.
+        alternatives = pattern.alternatives if pattern.literal != "/" or pattern.end else ()
+        for alternative in alternatives or ((),):
+            segments, known = _segments(alternative)
+            node = self._root
+            for segment in segments[:_DEPTH]:
+                node = node.edges.setdefault(segment, _Node())
+            exact = known and pattern.end and bool(segments) and len(segments) <= _DEPTH
+            place = node.whole if exact else node.below
+            if not place or place[-1] != number:
+                place.append(number)
+
+    def find(self, path: str) -> Sequence[int]:
+        """Return the numbers of the layers that can match a path, in order of registration.
+
+        Args:
+            path: percent-encoded, without the query.
+        """
+        if self.size <= _SMALL or not path.startswith("/"):
+            return self._all
+        found: list[list[int]] = []
+        nodes = [self._root]
+        # The last segment of a path may be the empty one after a trailing slash, which most routes allow.
+        segments = path.lower().split("/", _DEPTH + 1)[1:]
+        for position, segment in enumerate(segments):
+            found.extend(node.below for node in nodes if node.below)
+            if position + 1 == len(segments) and not segment:
+                found.extend(node.whole for node in nodes if node.whole)
+            nodes = [
+                following
+                for node in nodes
+                for edge in (segment, _ANY)
+                if (following := node.edges.get(edge)) is not None
+            ]
+            if not nodes:
+                break
+        else:
+            found.extend(node.below for node in nodes if node.below)
+            found.extend(node.whole for node in nodes if node.whole)
+        if len(found) == 1:
+            return found[0]
+        return sorted(set(chain.from_iterable(found)))
+
+
+def _segments(alternative: Sequence[Text | Param | Wildcard]) -> tuple[list[str], bool]:
+    """Return the edges of a sequence of tokens, and whether they tell all of it."""
+    edges: list[str] = []
+    current = ""
+    for token in alternative:
+        if isinstance(token, Text) and token.value.isascii():
+            first, *others = token.value.lower().split("/")
+            current = current if current == _ANY else current + first
+            for other in others:
+                edges.append(current)
+                current = other
+        elif isinstance(token, Param) and token.kind in ("str", "int", "float", "uuid"):
+            current = _ANY
+        else:
+            return edges[1:], False
+    edges.append(current)
+    # What stands before the first slash is the empty text, or the pattern matches no path.
+    return (edges[1:], True) if not edges[0] else ([], False)
