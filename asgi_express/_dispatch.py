@@ -94,7 +94,7 @@ class Walk(Selection):
 
     def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(router, scope, receive, send)
-        self._development = router.settings["env"] == "development"
+        self._development = router.settings.development
         self._depth = 0
         self._resumed = False
         self._mark: tuple[Any, ...] = ()

@@ -1,7 +1,7 @@
 """Which layers of a stack can match a path, in order, without asking each of them.
 
 The layers stand in a tree of path segments. A segment of a pattern that is literal text is an edge of its own, folded
-to lower case; one that captures is the edge ``ANY``. A wildcard, a regular expression or text that is not ASCII ends
+to lower case; one that captures is the edge ``any``. A wildcard, a regular expression or text that is not ASCII ends
 what the tree knows: the layer then stands where it has come to. To look a path up is to walk its segments down the
 tree, along both edges, and to collect what stands on the way. The answer may hold a layer that does not match after
 all, for the pattern has the last word; it never lacks one that does (``tests/test_index.py`` compares it with the
@@ -19,10 +19,10 @@ from asgi_express._tokens import Param, Text, Wildcard
 
 __all__ = ["Index"]
 
-# The edge of a segment that captures. No path has a segment like this.
+# Stands for a segment that captures. No path has a segment like this.
 _ANY = "/"
 
-# Segments deep; beyond it the patterns are asked. It also bounds how many ways ANY can branch.
+# Segments deep; beyond it the patterns are asked. It also bounds how many ways ``any`` can branch.
 _DEPTH = 8
 
 # Below this many layers a walk over all of them is as fast.
@@ -33,17 +33,27 @@ class _Node:
     """A place in the tree.
 
     Attributes:
-        edges: the nodes of the next segment.
+        edges: the nodes of the next segment, by its text.
+        any: the node of a next segment that captures.
         whole: layers that match if the path ends here.
         below: layers that match this and perhaps anything below it.
     """
 
-    __slots__ = ("below", "edges", "whole")
+    __slots__ = ("any", "below", "edges", "whole")
 
     def __init__(self) -> None:
         self.edges: dict[str, _Node] = {}
+        self.any: _Node | None = None
         self.whole: list[int] = []
         self.below: list[int] = []
+
+    def child(self, segment: str) -> _Node:
+        """Return the node of a segment, a new one if need be."""
+        if segment != _ANY:
+            return self.edges.setdefault(segment, _Node())
+        if self.any is None:
+            self.any = _Node()
+        return self.any
 
 
 class Index:
@@ -53,25 +63,29 @@ class Index:
         layers: the stack, as it is now; a stack that has changed needs another index.
     """
 
-    __slots__ = ("_all", "_root", "size")
+    __slots__ = ("_all", "_known", "_root", "size")
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.size = len(layers)
         self._all = tuple(range(self.size))
         self._root = _Node()
+        # What was found for the paths that routes name in full: no more of them than there are routes.
+        self._known: dict[str, Sequence[int] | None] = {}
         if self.size > _SMALL:
             for number, layer in enumerate(layers):
                 for pattern in layer.patterns:
                     self._add(number, pattern)
 
     def _add(self, number: int, pattern: Pattern) -> None:
+        if pattern.literal is not None:
+            self._known[pattern.literal] = None
         # A regular expression has no alternatives; use("/") matches everything, whatever its text.
         alternatives = pattern.alternatives if pattern.literal != "/" or pattern.end else ()
         for alternative in alternatives or ((),):
             segments, known = _segments(alternative)
             node = self._root
             for segment in segments[:_DEPTH]:
-                node = node.edges.setdefault(segment, _Node())
+                node = node.child(segment)
             exact = known and pattern.end and bool(segments) and len(segments) <= _DEPTH
             place = node.whole if exact else node.below
             if not place or place[-1] != number:
@@ -83,27 +97,42 @@ class Index:
         Args:
             path: percent-encoded, without the query.
         """
+        known = self._known
+        if path in known:
+            found = known[path]
+            if found is None:
+                found = known[path] = self._search(path)
+            return found
+        return self._search(path)
+
+    def _search(self, path: str) -> Sequence[int]:  # noqa: C901 - one loop, run for every request
         if self.size <= _SMALL or not path.startswith("/"):
             return self._all
         found: list[list[int]] = []
         nodes = [self._root]
-        # The last segment of a path may be the empty one after a trailing slash, which most routes allow.
-        segments = path.lower().split("/", _DEPTH + 1)[1:]
-        for position, segment in enumerate(segments):
-            found.extend(node.below for node in nodes if node.below)
-            if position + 1 == len(segments) and not segment:
-                found.extend(node.whole for node in nodes if node.whole)
-            nodes = [
-                following
-                for node in nodes
-                for edge in (segment, _ANY)
-                if (following := node.edges.get(edge)) is not None
-            ]
-            if not nodes:
-                break
-        else:
-            found.extend(node.below for node in nodes if node.below)
-            found.extend(node.whole for node in nodes if node.whole)
+        segments = path.lower().split("/", _DEPTH + 1)
+        last = len(segments) - 1
+        for position in range(1, last + 1):
+            segment = segments[position]
+            # The last segment may be the empty one after a trailing slash, which most routes allow.
+            trailing = position == last and not segment
+            following = []
+            for node in nodes:
+                if node.below:
+                    found.append(node.below)
+                if trailing and node.whole:
+                    found.append(node.whole)
+                child = node.edges.get(segment)
+                if child is not None:
+                    following.append(child)
+                if node.any is not None:
+                    following.append(node.any)
+            nodes = following
+        for node in nodes:
+            if node.below:
+                found.append(node.below)
+            if node.whole:
+                found.append(node.whole)
         if len(found) == 1:
             return found[0]
         return sorted(set(chain.from_iterable(found)))

@@ -73,7 +73,7 @@ class Selection:
 
     def _sign(self, app: Any) -> None:
         """Set ``X-Powered-By``, if the application wants it."""
-        if app is not None and app.settings["x-powered-by"] and not self.res.headers_sent:
+        if app is not None and app.settings.powered_by and not self.res.headers_sent:
             self.res._headers[b"x-powered-by"] = b"Express"
 
     def signal(self, value: Any) -> None:

@@ -30,6 +30,8 @@ def _trust_none(_address: str, _index: int) -> bool:
     return False
 
 
+_JSON_WORDS = ("spaces", "replacer", "escape")
+
 _ALLOWED: dict[str, tuple[Any, ...]] = {
     "etag": (True, False, "weak", "strong"),
     "query parser": (True, False, "simple", "extended"),
@@ -39,16 +41,21 @@ _ALLOWED: dict[str, tuple[Any, ...]] = {
 class Settings(Mapping[str, Any]):
     """A mapping of setting names (spelled as in Express, with spaces) to values."""
 
-    __slots__ = ("_own", "_trust", "parent")
+    __slots__ = ("_json", "_own", "_trust", "development", "parent", "powered_by")
 
     def __init__(self) -> None:
         self.parent: Settings | None = None
+        # What every request asks for, at hand: none of it is inherited.
+        env = default_env()
+        self.development = env == "development"
+        self.powered_by = True
+        self._json = False
         # Alone of what an application is born with, this is inherited until it is set (as in Express).
         self._trust: Trust | None = None
         self._own: dict[str, Any] = {
             "x-powered-by": True,
             "etag": "weak",
-            "env": default_env(),
+            "env": env,
             "query parser": "simple",
             "subdomain offset": 2,
             "jsonp callback name": "callback",
@@ -69,6 +76,19 @@ class Settings(Mapping[str, Any]):
         elif name == "trust proxy":
             self._trust = compile_trust(value)
         self._own[name] = value
+        self.development = self._own["env"] == "development"
+        self.powered_by = bool(self._own["x-powered-by"])
+        self._json = self._json or name.startswith("json ")
+
+    @property
+    def json_options(self) -> dict[str, Any]:
+        """The settings ``json spaces``, ``json replacer`` and ``json escape``, own or inherited, by their last word."""
+        settings: Settings | None = self
+        while settings is not None and not settings._json:
+            settings = settings.parent
+        if settings is None:
+            return {}
+        return {word: self[name] for word in _JSON_WORDS if (name := f"json {word}") in self}
 
     @property
     def trust(self) -> Trust:
@@ -94,11 +114,12 @@ class Settings(Mapping[str, Any]):
         return _query.extended(text) if how == "extended" else _query.simple(text)
 
     def __getitem__(self, name: str) -> Any:
-        own = self._own
-        if name in own:
-            return own[name]
-        if self.parent is not None:
-            return self.parent[name]
+        settings: Settings | None = self
+        while settings is not None:
+            own = settings._own
+            if name in own:
+                return own[name]
+            settings = settings.parent
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:

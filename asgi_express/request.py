@@ -134,8 +134,12 @@ class Request(Incoming):
     @property
     def fresh(self) -> bool:
         """Whether the client's copy is as good as the answer that is decided so far (RFC 9110 section 13)."""
-        headers = self.scope["headers"]
-        if self.method not in _FRESHNESS_METHODS or not any(name in _CONDITIONAL for name, _ in headers):
+        if self.method not in _FRESHNESS_METHODS:
+            return False
+        for name, _ in self.scope["headers"]:
+            if name in _CONDITIONAL:
+                break
+        else:
             return False
         status = self.res.status_code
         if not (200 <= status < 300 or status == 304):

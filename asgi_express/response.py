@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_express import _json, _negotiation, _urls
 from asgi_express._camel import snake_case_only
+from asgi_express._files import Files
 from asgi_express._headers import header_value
-from asgi_express._heading import Heading
 from asgi_express._outgoing import BODILESS
 from asgi_express._status import reason
 from asgi_express.errors import HTTPError, MisuseError
@@ -45,7 +45,7 @@ _NOTHING = _Nothing()
 
 
 @snake_case_only
-class Response(Heading):
+class Response(Files):
     """What will be answered.
 
     Attributes:
@@ -118,13 +118,7 @@ class Response(Heading):
         return self._decide(text.encode("utf-8"), tag=True)
 
     def _json_text(self, value: Any) -> str:
-        settings = self._settings
-        return _json.dumps(
-            value,
-            spaces=settings.get("json spaces"),
-            replacer=settings.get("json replacer"),
-            escape=bool(settings.get("json escape")),
-        )
+        return _json.dumps(value, **self._settings.json_options)
 
     def jsonp(self, value: Any) -> Self:
         """Answer with JSON, or with a call of the function that the query names (setting ``jsonp callback name``).
