@@ -187,24 +187,28 @@ class Outgoing:
             if not self._ended and not self._chunks:
                 return
             await self._push_start()
+        if self._ended:
+            if not self._complete:
+                self._complete = True
+                content = b"".join(self._chunks)
+                self._chunks.clear()
+                await self._send_body(content if self._has_body() else b"", more=False)
+                if self._events is not None:
+                    await self._events.settle("finish")
+        else:
+            await self._push_pieces()
+
+    async def _push_pieces(self) -> None:
+        # Servers drop what is sent to a client that has gone: without this, an endless answer would never end.
+        self.req._watch()
         chunks = self._chunks
-        if not self._ended:
-            # Servers drop what is sent to a client that has gone: without this, an endless answer would never end.
-            self.req._watch()
-            while chunks:
-                content = b"".join(chunks)
-                chunks.clear()
-                if self.req._client_gone:
-                    raise ClientDisconnect
-                if content and self._has_body():
-                    await self._send_body(content, more=True)
-        elif not self._complete:
-            self._complete = True
+        while chunks:
             content = b"".join(chunks)
             chunks.clear()
-            await self._send_body(content if self._has_body() else b"", more=False)
-            if self._events is not None:
-                await self._events.settle("finish")
+            if self.req._client_gone:
+                raise ClientDisconnect
+            if content and self._has_body():
+                await self._send_body(content, more=True)
 
     def _has_body(self) -> bool:
         # The method of the connection: what a handler makes of req.method does not change what the client expects.
@@ -212,6 +216,9 @@ class Outgoing:
 
     async def _push_start(self) -> None:
         self._started = True
+        await self._send(self._start_message())
+
+    def _start_message(self) -> Message:
         headers = self._headers
         # A wrong length from a handler would tear the connection: it is put right where the right one is known.
         if self._status in BODILESS:
@@ -229,13 +236,13 @@ class Outgoing:
                 raw.append((name, value))
         scope = self.req.scope
         if scope["type"] == "http":
-            await self._send({"type": "http.response.start", "status": self._status, "headers": raw})
-        elif "websocket.http.response" in (scope.get("extensions") or ()):
-            await self._send({"type": "websocket.http.response.start", "status": self._status, "headers": raw})
-        else:  # no denial response: all that there is to say is no, which the server makes a 403
-            self._chunks.clear()
-            self._ended = self._complete = True
-            await self._send({"type": "websocket.close", "code": 1000, "reason": ""})
+            return {"type": "http.response.start", "status": self._status, "headers": raw}
+        if "websocket.http.response" in (scope.get("extensions") or ()):
+            return {"type": "websocket.http.response.start", "status": self._status, "headers": raw}
+        # No denial response: all that there is to say is no, which the server makes a 403.
+        self._chunks.clear()
+        self._ended = self._complete = True
+        return {"type": "websocket.close", "code": 1000, "reason": ""}
 
     async def _send_body(self, content: bytes, *, more: bool) -> None:
         kind = "http.response.body" if self.req.scope["type"] == "http" else "websocket.http.response.body"
