@@ -11,7 +11,7 @@ import codecs
 
 from asgi_express.errors import BodyError
 
-__all__ = ["charset_of", "check", "decode"]
+__all__ = ["charset_of", "check_charset", "decode"]
 
 # By Python's own names.
 _CHARSETS = frozenset(
@@ -34,7 +34,7 @@ def charset_of(content_type: str) -> str:
     return "utf-8"
 
 
-def check(charset: str, *, unicode_only: bool = False) -> str:
+def check_charset(charset: str, *, unicode_only: bool = False) -> str:
     """Return Python's name of a charset.
 
     Args:
@@ -54,14 +54,14 @@ def check(charset: str, *, unicode_only: bool = False) -> str:
     return name
 
 
-def decode(body: bytes, charset: str, *, unicode_only: bool = False) -> str:
-    """Decode a body, and drop its byte order mark.
+def decode(body: bytes, charset: str) -> str:
+    """Decode a body by a charset that was checked, and drop its byte order mark.
 
     Raises:
-        BodyError: 415 ``charset.unsupported``; 400 ``entity.parse.failed``, it is not in that charset.
+        BodyError: 400 ``entity.parse.failed``, it is not in that charset.
     """
     try:
-        return body.decode(check(charset, unicode_only=unicode_only)).removeprefix("\ufeff")
+        return body.decode(charset).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         message = f"the body is not {charset}: {error.reason} at byte {error.start}"
         raise BodyError(400, message, type="entity.parse.failed", body=body) from None

@@ -25,6 +25,7 @@ from asgi_express._units import parse_duration
 from asgi_express.types import Duration
 
 __all__ = [
+    "cookie_text",
     "json_cookie",
     "parse_cookies",
     "revive_json",
@@ -252,6 +253,19 @@ def split_signed(
         else:
             plain[name] = value
     return plain, signed
+
+
+def cookie_text(value: Any) -> str:
+    """Return a value as ``res.cookie`` sends it: text and numbers as they are, the rest as a JSON cookie.
+
+    Raises:
+        TypeError: JSON has no form for the value.
+        ValueError: the value is not finite, or holds itself.
+    """
+    if isinstance(value, str):
+        return value
+    text = json_cookie(value)
+    return text.removeprefix("j:") if isinstance(value, bool | int | float) else text
 
 
 def json_cookie(value: Any) -> str:

@@ -177,6 +177,7 @@ class Walk(Selection):
                 self.signal(None)
                 continue
             except Exception as exc:
+                res._deferred = None  # the error is answered in its place
                 if following is not None:
                     following.state = Continuation.OVER
                 if exc.__context__ is None and isinstance(error, BaseException) and error is not exc:
@@ -277,6 +278,8 @@ class Walk(Selection):
             await handler.fn(scope, receive, res._send)
         finally:
             self._resumed, self._mark, self._scope_base, self._scope_url = kept
+        if res._complete:
+            self.unhandled = None  # a middleware has caught it, and answered
         if res._started and self.scope["type"] == "websocket":
             res._complete = True  # a client that leaves is not answered with a close
 
@@ -284,7 +287,8 @@ class Walk(Selection):
         """Return the scope that an ASGI app is to see: the same one, or a copy that tells of mounts and rewrites."""
         req, scope = self.req, self.scope
         same = req.base_url == self._scope_base and req.base_url + req.url == self._scope_url
-        if same and not handler.opaque and scope.get("method", req.method) == req.method:
+        state = self.root_router.lifespan_states.get(id(handler.fn))
+        if same and not handler.opaque and not state and scope.get("method", req.method) == req.method:
             return scope
         root_path = self._root_path + unquote(req.base_url[len(self._base) :])
         if not same or req.base_url != self._scope_base:
@@ -295,9 +299,8 @@ class Walk(Selection):
             child["method"] = req.method
         if handler.opaque:
             child.pop(WALK, None)
-            state = self.root_router.lifespan_states.get(id(handler.fn))
-            if state is not None:
-                child["state"] = {**child.get("state", {}), **state}
+        if state:
+            child["state"] = {**child.get("state", {}), **state}
         return child
 
     async def resume(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -314,6 +317,7 @@ class Walk(Selection):
         kept = (self.scope, req.scope, res._send, req._receive, req._inbox, req._headers)
         if scope is not self.scope:
             self.scope = req.scope = scope
+            self._scopes.append(scope)
             req._headers = None
         if send is not res._send:
             res._send = send

@@ -7,6 +7,7 @@ no more than the reason phrase.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from asgi_express import _json
@@ -24,7 +25,10 @@ __all__ = ["answer_error", "answer_not_found", "log_error", "status_of"]
 _log = logging.getLogger("asgi_express")
 
 # A header of these would speak of a body that is no longer sent.
-_CONTENT_HEADERS = ("Content-Encoding", "Content-Language", "Content-Range")
+_CONTENT_HEADERS = ("Content-Encoding", "Content-Language", "Content-Range", "Transfer-Encoding")
+
+# How much of what a client sent goes into a line of the log.
+_LOGGED = 1024
 
 
 def answer_not_found(req: Request, res: Response) -> None:
@@ -39,10 +43,10 @@ def answer_error(error: Any, res: Response) -> None:
     status, own = status_of(error, res)
     _forget_content(res)
     headers = getattr(error, "headers", None) if own else None
-    for name, value in dict(headers or {}).items():
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
         try:
             res.set(name, value)
-        except HeaderValueError:
+        except (HeaderValueError, TypeError):
             _log.exception("an error has a header that may not be sent")
     development = res._settings["env"] == "development"
     if not development:
@@ -74,9 +78,9 @@ def log_error(error: Any, req: Request, res: Response) -> None:
     if res._settings["env"] == "test":
         return
     status, _ = status_of(error, res)
-    what = ascii(f"{req.method} {req.original_url}")[1:-1]
+    what = _printable(f"{req.method} {req.original_url}")
     if status < 500:
-        _log.info("%s: %s %s", what, status, ascii(str(error))[1:-1])
+        _log.info("%s: %s %s", what, status, _printable(str(error)))
     elif isinstance(error, BaseException):
         _log.error("%s: %s", what, type(error).__name__, exc_info=error)
     else:
@@ -86,6 +90,11 @@ def log_error(error: Any, req: Request, res: Response) -> None:
 def _forget_content(res: Response) -> None:
     for name in _CONTENT_HEADERS:
         res.remove_header(name)
+
+
+def _printable(text: str) -> str:
+    """Return text of the client's for a line of the log: printable ASCII, and no more than 1 KiB."""
+    return ascii(text[:_LOGGED])[1:-1][:_LOGGED]
 
 
 def _path(url: str) -> str:
@@ -106,8 +115,12 @@ def _answer(res: Response, status: int, message: str) -> None:
 
 def _settle(res: Response, status: int, policy: str, kind: str, text: str) -> None:
     res.status(status)
-    res.set("Content-Security-Policy", policy)
-    res.set("X-Content-Type-Options", "nosniff")
-    res.set("Content-Type", f"{kind}; charset=utf-8")
     content = text.encode("utf-8", "replace")
-    res.set("Content-Length", len(content)).end(content)
+    # Not by set(): there may be as many headers as it lets through.
+    res._headers |= {
+        b"content-security-policy": policy.encode(),
+        b"x-content-type-options": b"nosniff",
+        b"content-type": f"{kind}; charset=utf-8".encode(),
+        b"content-length": b"%d" % len(content),
+    }
+    res.end(content)

@@ -92,7 +92,8 @@ def name_of(fn: Any) -> str:
     while isinstance(fn, functools.partial):
         fn = fn.func
     owner = fn if hasattr(fn, "__qualname__") else type(fn)
-    return f"{owner.__module__}.{owner.__qualname__}"
+    module = getattr(owner, "__module__", None)  # a method of a built-in type has none
+    return f"{module}.{owner.__qualname__}" if module else str(owner.__qualname__)
 
 
 def flatten(handlers: Iterable[Any]) -> list[Any]:
@@ -207,10 +208,7 @@ def _counted(fn: Any, kind: int, bounds: tuple[int, int], words: str) -> Handler
 def _arity(fn: Any, what: str) -> tuple[int, int | None]:
     """Return how many positional arguments a callable needs and takes (``None``: any number)."""
     try:
-        # What is called is the wrapper: only one that takes whatever comes speaks for the function in it.
-        parameters = inspect.signature(fn, follow_wrapped=False).parameters.values()
-        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-            parameters = inspect.signature(fn).parameters.values()
+        parameters = _parameters(fn)
     except ValueError:
         msg = f"{what}: {name_of(fn)} tells no signature; wrap it in a function"
         raise TypeError(msg) from None
@@ -226,6 +224,17 @@ def _arity(fn: Any, what: str) -> tuple[int, int | None]:
             msg = f"{what}: {name_of(fn)} has the keyword-only parameter {parameter.name!r}, which nobody would pass"
             raise TypeError(msg)
     return least, None if unbounded else most
+
+
+def _parameters(fn: Any) -> Iterable[inspect.Parameter]:
+    """Return the parameters of what is called: of a wrapper, unless it passes on whatever comes."""
+    try:
+        own = inspect.signature(fn, follow_wrapped=False).parameters.values()
+        if all(parameter.kind is not parameter.VAR_POSITIONAL for parameter in own):
+            return own
+    except ValueError:  # functools.cache has a signature only through the function in it
+        pass
+    return inspect.signature(fn).parameters.values()
 
 
 def blocking(fn: Callable[..., Any]) -> Callable[..., Any]:

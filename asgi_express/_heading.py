@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Heading"]
 
+# Of names, and of lines of one name. Clients refuse more; what grows beyond is a fault of the program.
+_MAX_HEADERS = 256
+
 
 class Heading(Outgoing):
     """The head of an answer."""
@@ -49,19 +52,25 @@ class Heading(Outgoing):
             HeadersSentError: the headers are on their way.
         """
         self._open()
-        if not isinstance(name, str):
+        if isinstance(name, Mapping):
             for each, its_value in name.items():
                 self.set(each, its_value)
             return self
         key = header_name(name)
-        if isinstance(value, (list, tuple)):
-            if key == b"content-type":
-                msg = "Content-Type cannot be set to an Array"
+        headers = self._headers
+        several = isinstance(value, (list, tuple))
+        if (len(headers) >= _MAX_HEADERS and key not in headers) or (several and len(value) > _MAX_HEADERS):
+            msg = f"header {name}: more than {_MAX_HEADERS} headers"
+            raise HeaderValueError(msg)
+        checked = _CHECKED.get(key)
+        if several:
+            if checked:
+                msg = f"{key.decode().title()} cannot be set to an Array"
                 raise TypeError(msg)
-            self._headers[key] = [header_value(name, item) for item in value]
+            headers[key] = [header_value(name, item) for item in value]
         else:
             text = header_value(name, value)
-            self._headers[key] = _content_type(text) if key == b"content-type" else text
+            headers[key] = checked(text) if checked else text
         return self
 
     header = set  # noqa: A003 - Express has both names
@@ -121,8 +130,8 @@ class Heading(Outgoing):
         Raises:
             HeaderValueError: an address has ``<``, ``>``, or a character that may not be sent.
         """
-        current = self.get("Link")
-        parts = [current] if isinstance(current, str) and current else []
+        current = self.get("Link") or []
+        parts = [current] if isinstance(current, str) else current
         for relation, targets in links.items():
             for target in [targets] if isinstance(targets, str) else targets:
                 if "<" in target or ">" in target or '"' in relation:
@@ -148,7 +157,7 @@ class Heading(Outgoing):
         signed: bool = False,
         encode: Callable[[str], str] | None = None,
     ) -> Self:
-        """Set a cookie. Text is sent as it is, anything else as JSON that ``req.cookies`` reads back.
+        """Set a cookie. Text and numbers are sent as text, anything else as JSON that ``req.cookies`` reads back.
 
         Args:
             name: a token.
@@ -169,7 +178,7 @@ class Heading(Outgoing):
             MisuseError: ``signed`` without a secret.
             ValueError: a part has characters that it may not have.
         """
-        text = value if isinstance(value, str) else _cookies.json_cookie(value)
+        text = _cookies.cookie_text(value)
         if signed:
             if not self.req.cookie_secrets:
                 msg = 'cookie_parser("secret") required for signed cookies'
@@ -200,11 +209,20 @@ class Heading(Outgoing):
         http_only: bool = False,
         secure: bool = False,
         partitioned: bool = False,
+        priority: str | None = None,
         same_site: bool | str | None = None,
+        signed: bool = False,
+        encode: Callable[[str], str] | None = None,
+        max_age: Duration | None = None,
+        expires: datetime | float | None = None,
     ) -> Self:
         """Make the client forget a cookie. Browsers do so only if ``domain`` and ``path`` are those it was set with.
 
+        The options are those of ``cookie``, so that one set of them serves both; ``max_age`` and ``expires``
+        are not used.
+
         Raises:
+            MisuseError: ``signed`` without a secret.
             ValueError: a part has characters that it may not have.
         """
         return self.cookie(
@@ -216,7 +234,10 @@ class Heading(Outgoing):
             http_only=http_only,
             secure=secure,
             partitioned=partitioned,
+            priority=priority,
             same_site=same_site,
+            signed=signed,
+            encode=encode,
         )
 
     def location(self, url: str) -> Self:
@@ -235,3 +256,13 @@ def _content_type(value: bytes) -> bytes:
         msg = f"Content-Type: {text!r} is neither a type nor a known extension"
         raise HeaderValueError(msg)
     return _mime.with_charset(full).encode("latin-1")
+
+
+def _content_length(value: bytes) -> bytes:
+    if not value.isdigit():
+        msg = f"Content-Length: {value.decode('latin-1')!r} is not a number of bytes"
+        raise HeaderValueError(msg)
+    return value
+
+
+_CHECKED: dict[bytes, Callable[[bytes], bytes]] = {b"content-type": _content_type, b"content-length": _content_length}

@@ -20,7 +20,13 @@ _READ_AHEAD = 64 * 1024
 
 
 class Inbox:
-    """The messages of one request's ``receive``."""
+    """The messages of one request's ``receive``.
+
+    Attributes:
+        complete: whether the end of the body has come.
+        disconnected: whether the client has left.
+        watched: whether somebody waits for that, and so takes messages that others may want.
+    """
 
     __slots__ = (
         "_body",
@@ -34,6 +40,7 @@ class Inbox:
         "_streamed",
         "complete",
         "disconnected",
+        "watched",
     )
 
     def __init__(self, receive: Receive) -> None:
@@ -48,6 +55,7 @@ class Inbox:
         self._streamed = False
         self.complete = False
         self.disconnected = False
+        self.watched = False
 
     async def _take(self) -> None:
         """Take one message, unless somebody else took one meanwhile."""
@@ -158,7 +166,7 @@ class Inbox:
 
     def replay(self) -> Receive:
         """Return a ``receive`` for an app behind us that gives the body again, then what follows."""
-        if not self._seen and not self._lock.locked():
+        if not (self._seen or self._lock.locked() or self.watched):
             return self._receive
         kept = self._body
         ended = False

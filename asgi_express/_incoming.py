@@ -46,6 +46,7 @@ class Incoming:
 
     __slots__ = (
         "__dict__",
+        "_client_gone",
         "_events",
         "_headers",
         "_inbox",
@@ -78,6 +79,7 @@ class Incoming:
         self._settings = settings
         self._receive = receive
         self._inbox: Inbox | None = None
+        self._client_gone = False
         self._headers: MutableHeaders | None = None
         self._query: tuple[str, Any] | None = None
         self._events: Events | None = None
@@ -226,14 +228,13 @@ class Incoming:
 
     def _watch(self) -> None:
         if self._watcher is None and self.scope["type"] == "http":
-            self._watcher = asyncio.ensure_future(self._watch_client())
+            inbox = self._incoming
+            inbox.watched = True
+            self._watcher = asyncio.ensure_future(self._watch_client(inbox))
 
-    @property
-    def _client_gone(self) -> bool:
-        return self._inbox is not None and self._inbox.disconnected
-
-    async def _watch_client(self) -> None:
-        await self._incoming.wait_gone()
+    async def _watch_client(self, inbox: Inbox) -> None:
+        await inbox.wait_gone()
+        self._client_gone = True
         if not self.res.finished:
             await self._settle("aborted", "close")
 
@@ -247,12 +248,9 @@ class Incoming:
         """The request is over: tell those who asked, stop watching."""
         if self._watcher is not None:
             self._watcher.cancel()
-            try:
-                await self._watcher
-            except asyncio.CancelledError:
-                pass
-            except Exception:
-                _log.exception("watching for the client failed")
+            await asyncio.wait([self._watcher])
+            if not self._watcher.cancelled() and (error := self._watcher.exception()):
+                _log.error("watching for the client failed", exc_info=error)
         await self._settle("close", "over")
 
 

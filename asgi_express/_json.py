@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -16,6 +17,7 @@ __all__ = ["dumps"]
 
 Replacer = Callable[[str, Any], Any] | Sequence[str]
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 
 
@@ -35,31 +37,50 @@ def dumps(
 
     Raises:
         TypeError: a value has no JSON form.
-        ValueError: a value contains itself.
+        ValueError: a value contains itself, or is nested too deep.
     """
-    if replacer is not None:
-        value = _replace(value, replacer)
-    indent = min(spaces, 10) if isinstance(spaces, int) else (spaces or "")[:10]
-    separators = (",", ": ") if indent else (",", ":")
-    arguments: dict[str, Any] = {"separators": separators, "indent": indent or None, "default": _default}
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, **arguments)
-    except ValueError as error:
-        if "Out of range float" not in str(error):
-            raise
-        text = json.dumps(_finite(value), ensure_ascii=False, **arguments)
+        text = _text(value, _indent(spaces), replacer)
+    except RecursionError:
+        msg = "the value contains itself, or is nested too deep"
+        raise ValueError(msg) from None
     if not text.isascii():
         text = _well_formed(text)
     return text.translate(_ESCAPES) if escape else text
 
 
+def _indent(spaces: Any) -> str:
+    if isinstance(spaces, (int, float)) and not isinstance(spaces, bool):
+        return " " * min(int(spaces), 10)
+    return spaces[:10] if isinstance(spaces, str) else ""
+
+
+def _text(value: Any, indent: str, replacer: Replacer | None) -> str:
+    if callable(replacer):
+        value = _replace(value, replacer, "")
+    elif replacer is not None:
+        value = _select(value, list(dict.fromkeys(map(str, replacer))))
+    forms: dict[int, tuple[Any, Any]] = {}
+
+    def form(item: Any) -> Any:
+        """Give the form of an item, again if it is asked for again: an iterator gives its items only once."""
+        if id(item) not in forms:
+            forms[id(item)] = (item, _default(item))
+        return forms[id(item)][1]
+
+    separators = (",", ": ") if indent else (",", ":")
+    arguments: dict[str, Any] = {"separators": separators, "indent": indent or None, "default": form}
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, **arguments)
+    except ValueError as error:
+        if "Out of range float" not in str(error):
+            raise
+        return json.dumps(_finite(value, form), ensure_ascii=False, **arguments)
+
+
 def _well_formed(text: str) -> str:
     """Escape lone surrogates, which UTF-8 cannot carry (ECMA-262, well-formed JSON.stringify)."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text)
-    return text
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _default(value: Any) -> Any:
@@ -80,38 +101,46 @@ def _default(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, (set, frozenset)) or (
-        hasattr(value, "__iter__") and not isinstance(value, (bytes, bytearray))
-    ):
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
         return list(value)
     msg = f"{type(value).__name__} has no JSON form"
     raise TypeError(msg)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: Any, form: Callable[[Any], Any]) -> Any:
     """Copy a value with NaN and infinities as ``None``; only reached when there is one."""
+    value = _plain(value, form)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: _finite(item, form) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if value is None or isinstance(value, (str, int)):
+        return [_finite(item, form) for item in value]
+    return value
+
+
+def _plain(value: Any, form: Callable[[Any], Any]) -> Any:
+    """Return the JSON form of a value, of its members not yet."""
+    if value is None or isinstance(value, (str, int, float, Mapping, list, tuple)):
         return value
-    return _finite(_default(value))
+    return _plain(form(value), form)
 
 
-def _replace(value: Any, replacer: Replacer, key: str = "") -> Any:
-    if callable(replacer):
-        value = replacer(key, value)
-        keep = None
-    else:
-        keep = frozenset(map(str, replacer))
+def _replace(value: Any, replacer: Callable[[str, Any], Any], key: str) -> Any:
+    value = _plain(replacer(key, value), _default)
     if isinstance(value, Mapping):
-        members = value.items()
-        return {
-            name: _replace(item, replacer, str(name)) for name, item in members if keep is None or str(name) in keep
-        }
+        return {name: _replace(item, replacer, str(name)) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_replace(item, replacer, str(index)) for index, item in enumerate(value)]
+    return value
+
+
+def _select(value: Any, names: list[str]) -> Any:
+    """Copy a value with some members of each object, in the order in which they are named."""
+    value = _plain(value, _default)
+    if isinstance(value, Mapping):
+        members = {str(name): item for name, item in value.items()}
+        return {name: _select(members[name], names) for name in names if name in members}
+    if isinstance(value, (list, tuple)):
+        return [_select(item, names) for item in value]
     return value

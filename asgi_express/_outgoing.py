@@ -84,7 +84,7 @@ class Outgoing:
     @property
     def finished(self) -> bool:
         """Whether the whole answer is decided."""
-        return self._ended or self._complete
+        return self._ended or self._complete or self._deferred is not None
 
     def on(self, event: str, listener: Listener) -> Self:
         """Call a listener, plain or ``async``, on an event of this response.
@@ -177,6 +177,7 @@ class Outgoing:
         """Leave the answer to a coroutine function that runs when the response is pushed, because it has to wait."""
         self._open()
         self._deferred = answer
+        self._wake()
         return self
 
     async def _push(self) -> None:

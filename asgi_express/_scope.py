@@ -39,6 +39,7 @@ class Target(NamedTuple):
 
     base: str
     url: str
+    original: str
 
 
 def encode_path(path: str) -> str:
@@ -56,14 +57,13 @@ def target(scope: Scope) -> Target:
     """
     path: str = scope["path"]
     root: str = scope.get("root_path") or ""
-    raw = _raw_path(scope, path, root)
+    raw = whole = _raw_path(scope, path, root)
     base = ""
     if root:
         base, raw = _strip(raw, root.rstrip("/"))
     query: bytes = scope.get("query_string") or b""
-    if query:
-        raw += "?" + _ascii(query)
-    return Target(base, raw)
+    mark = "?" + _ascii(query) if query else ""
+    return Target(base, raw + mark, whole + mark)
 
 
 def _raw_path(scope: Scope, path: str, root: str) -> str:
@@ -73,8 +73,10 @@ def _raw_path(scope: Scope, path: str, root: str) -> str:
         return encode_path(path)
     raw = _ascii(raw_bytes.partition(b"?")[0])
     decoded = raw if "%" not in raw else unquote(raw)
-    # The second form is the older mount: the host took root_path off the path and left raw_path alone.
-    if decoded == path or (root and decoded == root.rstrip("/") + path):
+    if decoded == path:
+        return raw
+    # The older mount: the host took root_path off the path and left raw_path alone (and Litestar adds a "/").
+    if root and root.rstrip("/") + path in (decoded, decoded + "/"):
         return raw
     return encode_path(path)
 

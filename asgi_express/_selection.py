@@ -41,9 +41,9 @@ class Selection:
         "_base",
         "_host_params",
         "_root_path",
-        "_root_scope",
         "_scope_base",
         "_scope_url",
+        "_scopes",
         "error",
         "frame",
         "req",
@@ -53,16 +53,19 @@ class Selection:
     )
 
     def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
-        base, url = target(scope)
+        base, url, original = target(scope)
         app = router.application
         settings = router.settings
         self.root_router = router
-        self.scope = self._root_scope = scope
+        self.scope = scope
+        # Every scope that somebody outside may look into for the record of the match.
+        self._scopes = [scope]
         self.req = req = Request(scope, receive, settings, app, base, url)
         self.res = req.res = Response(req, send, settings, app)
         # What the host took off, and what the scope stands for when a middleware has it.
         self._base = self._scope_base = base
         self._scope_url = req.original_url
+        req.original_url = original
         self._root_path: str = scope.get("root_path") or ""
         self._host_params: dict[str, Any] | None = scope.get("path_params")
         if self._host_params:
@@ -244,7 +247,7 @@ class Selection:
         if self._host_params:
             params = {**self._host_params, **params}
         record = route.record(self._base, frame, match.pattern)
-        for scope in (self.scope,) if self.scope is self._root_scope else (self.scope, self._root_scope):
+        for scope in self._scopes:
             scope["route"] = route
             scope["endpoint"] = record.endpoint
             scope["path_params"] = params
@@ -257,6 +260,7 @@ class Selection:
         req = self.req
         root_path = self._root_path + unquote(req.base_url[len(self._base) :])
         self.scope = req.scope = mounted_scope(self.scope, root_path, req.url, req.base_url)
+        self._scopes.append(self.scope)
         req._headers = None
         self._scope_base = req.base_url
         self._scope_url = req.base_url + req.url

@@ -8,11 +8,11 @@ live, as in Express: what every application is born with is therefore never inhe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 from asgi_express import _freshness, _query
-from asgi_express._addresses import Trust, compile_trust
+from asgi_express._addresses import Trust, TrustSpec, compile_trust
 
 __all__ = ["Settings", "default_env"]
 
@@ -59,6 +59,7 @@ class Settings(Mapping[str, Any]):
             "query parser": "simple",
             "subdomain offset": 2,
             "jsonp callback name": "callback",
+            "views": "views",
         }
 
     def set(self, name: str, value: Any) -> None:
@@ -74,7 +75,7 @@ class Settings(Mapping[str, Any]):
             msg = f"set({name!r}): unknown value {value!r}; it takes {words}, or a function"
             raise ValueError(msg)
         elif name == "trust proxy":
-            self._trust = compile_trust(value)
+            self._trust = compile_trust(cast("TrustSpec", value))
         self._own[name] = value
         self.development = self._own["env"] == "development"
         self.powered_by = bool(self._own["x-powered-by"])
@@ -101,7 +102,8 @@ class Settings(Mapping[str, Any]):
         """Return the entity tag of an answer, by the setting ``etag``."""
         how = self["etag"]
         if callable(how):
-            return how(content) or None
+            tag: str | None = cast("Callable[[bytes], str | None]", how)(content)
+            return tag or None
         return _freshness.etag(content, weak=how != "strong") if how else None
 
     def parse_query(self, text: str) -> Any:

@@ -104,7 +104,8 @@ class _RouteVerb(Generic[T]):
         """
         if not handlers:
             return Decorator(self)
-        return self._route._add(self._method, *handlers)  # type: ignore[attr-defined]
+        route: Any = self._route
+        return route._add(self._method, *handlers)
 
 
 class _RouterMethod:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import ChainMap
-from collections.abc import Mapping, MutableMapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, cast
 
 from asgi_express._camel import snake_case_only
 from asgi_express._events import Events, Listener
@@ -17,6 +17,7 @@ from asgi_express.router import Lifespan, Router
 if TYPE_CHECKING:
     from typing import Self
 
+    from asgi_express.route import Route
     from asgi_express.server import Server
     from asgi_express.types import PathSpec
     from asgi_express.views import Engine
@@ -48,7 +49,7 @@ class Express(Router):
         self.parent: Express | None = None
         self.mountpath: PathSpec = "/"
         self.locals: dict[str, Any] = {"settings": self.settings}
-        self.engines: MutableMapping[str, Engine] = {}
+        self.engines: ChainMap[str, Engine] = ChainMap()
         self._views: dict[str, Any] = {}
         self._events = Events()
         for name, value in settings.items():
@@ -103,7 +104,7 @@ class Express(Router):
         if parent.application is not None:
             self.parent = parent.application
             self.settings.parent = parent.settings
-            self.engines = ChainMap({**self.engines}, self.parent.engines)
+            self.engines.maps[1:] = [self.parent.engines]
             if not self.stack:
                 # As in Express, whose router is made at its first use: then it reads what is inherited.
                 self.strict = self.enabled("strict routing")
@@ -163,12 +164,13 @@ class Express(Router):
                 make,
                 name,
                 default_engine=self.get_setting("view engine"),
-                roots=list(roots) if isinstance(roots, (list, tuple)) else [Path("views") if roots is None else roots],
+                roots=list(roots) if isinstance(roots, (list, tuple)) else [roots or "views"],
                 engines=self.engines,
             )
             if cached and len(self._views) < _MAX_VIEWS:
                 self._views[name] = view
-        text: str = await view.render({**self.locals, **(options or {})})
+        result: Any = view.render({**self.locals, **(options or {})})
+        text: str = await result if isawaitable(result) else result
         return text
 
     # -- routing
@@ -177,9 +179,9 @@ class Express(Router):
         if method is None:
             # As in Express: an application's all() names every method, so it answers OPTIONS too.
             super()._register(METHODS[0], path, handlers, **facts)
-            route = self.stack[-1].route
+            route = cast("Route", self.stack[-1].route)
             for each in METHODS[1:]:
-                route._add(each, *handlers)  # type: ignore[union-attr]
+                route._add(each, *handlers)
         else:
             super()._register(method, path, handlers, **facts)
 
@@ -196,6 +198,7 @@ class Express(Router):
         Raises:
             ImportError: the extra ``server`` is not installed; the message names the line to install it.
             OSError: the address cannot be bound.
+            RuntimeError: the application failed to start.
         """
         from asgi_express.server import listen
 

@@ -92,6 +92,16 @@ class HTTPError(ExpressError):
         self.headers: dict[str, str] = dict(headers or {})
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by state: an error may come out of a process pool."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[HTTPError], args: tuple[Any, ...], state: dict[str, Any]) -> HTTPError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class DecodeError(HTTPError):
     """A path parameter that is not valid percent-encoded UTF-8.

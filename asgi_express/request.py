@@ -129,7 +129,7 @@ class Request(Incoming):
             ``-1`` if none of it is there, ``-2`` if the header is malformed.
         """
         header = self.get("Range")
-        return None if header is None else parse_range(size, header, combine=combine)
+        return parse_range(size, header, combine=combine) if header else None
 
     @property
     def fresh(self) -> bool:
@@ -254,8 +254,8 @@ class Request(Incoming):
         return secrets
 
     @cookie_secrets.setter
-    def cookie_secrets(self, secrets: Sequence[str]) -> None:
-        self.__dict__["_cookie_secrets"] = tuple(secrets)
+    def cookie_secrets(self, secrets: str | Sequence[str]) -> None:
+        self.__dict__["_cookie_secrets"] = (secrets,) if isinstance(secrets, str) else tuple(secrets)
 
     @property
     def session(self) -> Any:
@@ -276,7 +276,8 @@ def _choose(
     every: Callable[[str | None], list[str]],
     best: Callable[[str | None, Sequence[str]], str | None],
 ) -> list[str] | str | Literal[False]:
-    return (best(header, _flat(offered)) or False) if offered else every(header)
+    offers = _flat(offered)
+    return (best(header, offers) or False) if offers else every(header)
 
 
 def _one(value: str | list[str] | None) -> str | None:

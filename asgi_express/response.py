@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Callable, Collection, Mapping
 from inspect import isawaitable, signature
 from typing import TYPE_CHECKING, Any
 
-from asgi_express import _json, _negotiation, _urls
+from asgi_express import _json, _mime, _negotiation, _urls
 from asgi_express._camel import snake_case_only
 from asgi_express._files import Files
 from asgi_express._headers import header_value
@@ -161,13 +161,13 @@ class Response(Files):
         kind = self.req.accepts(kinds) if kinds else False
         self.vary("Accept")
         if kind:
-            self.type(_negotiation.normalize_type(kind) or "bin")
+            self.set("Content-Type", _full_type(kind))
             answer = answers[kind]
         elif "default" in answers:
             answer = answers["default"]
         else:
             error = HTTPError(406)
-            error.types = [_negotiation.normalize_type(each) for each in kinds]  # type: ignore[attr-defined]
+            error.types = [_full_type(each) for each in kinds]  # type: ignore[attr-defined]
             raise error
         self._defer_handler(answer)
         return self
@@ -321,6 +321,11 @@ class Response(Files):
             body = f"{title}<body><p>{text}</p></body>"
         content = body.encode()
         return self.vary("Accept").set("Content-Length", len(content)).end(content)
+
+
+def _full_type(kind: str) -> str:
+    """Return the type that a media type or an extension stands for, without parameters."""
+    return kind.partition(";")[0].strip() if "/" in kind else _mime.lookup(kind) or "application/octet-stream"
 
 
 def _utf8(current: bytes | list[bytes]) -> bytes:

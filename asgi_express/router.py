@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 from asgi_express._camel import snake_case_only
 from asgi_express._dispatch import Walk
-from asgi_express._handlers import APP, Handler, app_handler, classify, name_of, param_handler
+from asgi_express._handlers import APP, ROUTER, Handler, app_handler, classify, name_of, param_handler
 from asgi_express._index import Index
 from asgi_express._layer import Layer
 from asgi_express._lifespan import serve_lifespan, started
@@ -98,6 +98,14 @@ class Router(RouterVerbs):
 
     # -- registration
 
+    @overload
+    def use(self) -> Decorator: ...
+    @overload
+    def use(self, path: str | re.Pattern[str], /) -> Decorator: ...  # type: ignore[overload-overlap] # text is a sequence
+    @overload
+    def use(self, path: PathSpec, handler: HandlerSpec, /, *handlers: HandlerSpec) -> Self: ...
+    @overload
+    def use(self, handler: HandlerSpec, /, *handlers: HandlerSpec) -> Self: ...
     def use(self, *args: Any) -> Any:
         """Add middleware, error handlers, routers or ASGI apps for a path and all below it.
 
@@ -140,7 +148,7 @@ class Router(RouterVerbs):
             TypeError: ``app`` is not an ASGI app.
         """
         if isinstance(app, Router):
-            return self.use(path, app)  # type: ignore[no-any-return]
+            return self.use(path, app)
         self._push(path, end=False, handler=app_handler(app, "mount()", opaque=True))
         return self
 
@@ -192,7 +200,11 @@ class Router(RouterVerbs):
         self._register(None, path, handlers, name=name, meta=meta)
         return self
 
-    def ws(self, path: PathSpec, *handlers: HandlerSpec, name: str | None = None) -> Any:
+    @overload
+    def ws(self, path: PathSpec, /, *, name: str | None = None) -> Decorator: ...
+    @overload
+    def ws(self, path: PathSpec, handler: HandlerSpec, /, *handlers: HandlerSpec, name: str | None = None) -> Self: ...
+    def ws(self, path: PathSpec, /, *handlers: HandlerSpec, name: str | None = None) -> Any:
         """Register WebSocket handlers of ``(ws)``, ``(ws, req)`` or ``(ws, req, next)``; without, be a decorator.
 
         ``ws`` is Starlette's ``WebSocket``. What ``use`` has put before it runs first, and may refuse the
@@ -208,6 +220,10 @@ class Router(RouterVerbs):
         self._push(path, end=True, route=route)
         return self
 
+    @overload
+    def post_match(self) -> Decorator: ...
+    @overload
+    def post_match(self, handler: HandlerSpec, /, *handlers: HandlerSpec) -> Self: ...
     def post_match(self, *handlers: HandlerSpec) -> Any:
         """Add handlers that run after a route was matched, here or in a router below, and before its own.
 
@@ -222,7 +238,11 @@ class Router(RouterVerbs):
         self.post_handlers = (*self.post_handlers, *classify(handlers, "post_match()"))
         return self
 
-    def param(self, name: str | list[str], *callbacks: HandlerSpec) -> Any:
+    @overload
+    def param(self, name: str | list[str], /) -> Decorator: ...
+    @overload
+    def param(self, name: str | list[str], callback: HandlerSpec, /, *callbacks: HandlerSpec) -> Self: ...
+    def param(self, name: str | list[str], /, *callbacks: HandlerSpec) -> Any:
         """Call back when a path has a parameter, once per value and request; without callbacks, be a decorator.
 
         Args:
@@ -255,11 +275,21 @@ class Router(RouterVerbs):
 
     def _routers(self) -> Iterator[Router]:
         """Give this router and all below it."""
-        pending = [self]
+        pending: list[Router] = [self]
+        seen: set[int] = set()
         while pending:
             router = pending.pop()
+            if id(router) in seen:
+                continue
+            seen.add(id(router))
             yield router
-            pending.extend(layer.router for layer in reversed(router.stack) if layer.router is not None)
+            below: list[Router] = []
+            for layer in router.stack:
+                if layer.router is not None:
+                    below.append(layer.router)
+                elif layer.route is not None:
+                    below.extend(cast("Router", handler.fn) for handler in layer.route._stack if handler.kind == ROUTER)
+            pending.extend(reversed(below))
 
     # -- lifespan
 
@@ -283,8 +313,9 @@ class Router(RouterVerbs):
             for router in self._routers():
                 if router._lifespan is not None:
                     own = await stack.enter_async_context(router._lifespan(router))
-                    states.update(own if own is not None else {})
+                    states = {**(own or {}), **states}
             self.lifespan_states = await stack.enter_async_context(started(self._apps()))
+            stack.callback(self.lifespan_states.clear)
             # Starlette takes anything but None for a state, and fails where the server keeps none.
             yield states or None
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import logging
 import re
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from asgi_express import _json
 from asgi_express._units import parse_duration
 from asgi_express.errors import ClientDisconnect
 from asgi_express.types import Duration
@@ -28,6 +29,11 @@ _UNSAFE = re.compile("[\r\n\0]")
 
 # Characters of a Last-Event-ID that are handed on.
 _MAX_ID = 256
+
+# Seconds until a source that does not end is told of in the log.
+_PATIENCE = 5.0
+
+_log = logging.getLogger("asgi_express")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,7 @@ class Event:
         if self.event is not None:
             lines.append(f"event: {self.event}")
         if self.data is not None:
-            text = self.data if isinstance(self.data, str) else json.dumps(self.data, ensure_ascii=False)
+            text = self.data if isinstance(self.data, str) else _json.dumps(self.data)
             lines.extend(f"data: {line}" for line in _LINE_END.split(text))
         if self.id is not None:
             lines.append(f"id: {self.id}")
@@ -90,14 +96,20 @@ class EventStream:
     """
 
     def __init__(self, res: Response, source: AsyncIterable[Any] | None, keep_alive: Duration | None) -> None:
+        if source is not None and not hasattr(source, "__aiter__"):
+            msg = f"res.sse: expected an asynchronous iterable, got {source!r}"
+            raise TypeError(msg)
+        self._interval = None if keep_alive is None else parse_duration(keep_alive)
+        if self._interval is not None and self._interval <= 0:
+            msg = f"res.sse: keep_alive must be positive, got {keep_alive!r}"
+            raise ValueError(msg)
         self._res = res
         self._source = source
-        self._interval = None if keep_alive is None else parse_duration(keep_alive)
         self._keeper: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
         self._gone = asyncio.Event()
         given = res.req.get("Last-Event-ID")
-        self.last_event_id = None if not given or _UNSAFE.search(given) else given[:_MAX_ID]
+        self.last_event_id = None if not given or _UNSAFE.search(given) else _utf8(given)[:_MAX_ID]
         res.set({"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache, no-transform"})
         res.set("X-Accel-Buffering", "no")  # nginx would hold events back
 
@@ -118,12 +130,18 @@ class EventStream:
         async with self._lock:
             if self.closed:
                 raise ClientDisconnect
-            await self._res.write(str(event))
+            try:
+                await self._res.write(str(event))
+            except OSError as error:  # what some servers raise when the client has gone
+                self._gone.set()
+                raise ClientDisconnect from error
 
     async def __aenter__(self) -> Self:
         self._res.on("close", self._gone.set)
         await self._write(Event(comment=""))  # the client learns at once that it is connected
-        if self._interval is not None:
+        if self._res.req.scope.get("method") == "HEAD":
+            self._gone.set()  # it has all that it asked for
+        elif self._interval is not None:
             self._keeper = asyncio.ensure_future(self._keep_alive(self._interval))
         return self
 
@@ -142,6 +160,9 @@ class EventStream:
             await asyncio.wait([self._keeper])
         if error is None or isinstance(error, ClientDisconnect):
             self._res.end()
+            if self.closed:
+                with suppress(OSError):
+                    await self._res
         return isinstance(error, ClientDisconnect)
 
     def __await__(self) -> Any:
@@ -151,35 +172,38 @@ class EventStream:
         """Send all that the source gives; the source is closed when the client leaves."""
         async with self:
             if self._source is not None:
-                await self._pour(aiter(self._source))
+                await self._until_gone(self._pour(self._source))
 
-    async def _pour(self, source: AsyncIterator[Any]) -> None:
-        gone = asyncio.ensure_future(self._gone.wait())
+    async def _pour(self, source: AsyncIterable[Any]) -> None:
         try:
-            while True:
-                item = asyncio.ensure_future(_next(source))
-                try:
-                    await asyncio.wait([item, gone], return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if not item.done():
-                        item.cancel()
-                        await asyncio.wait([item])
-                if item.cancelled() or self.closed:
-                    raise ClientDisconnect
-                found, value = item.result()
-                if not found:
-                    return
-                await self.send(value)
+            async for item in source:
+                await self.send(item)
         finally:
-            gone.cancel()
             close = getattr(source, "aclose", None)
             if close is not None:
                 await close()
 
+    async def _until_gone(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do all of the work in one task, which a source may rely on, and cancel it when the client leaves."""
+        working = asyncio.ensure_future(work)
+        gone = asyncio.ensure_future(self._gone.wait())
+        try:
+            await asyncio.wait([working, gone], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not working.done():
+                working.cancel()
+                if (await asyncio.wait([working], timeout=_PATIENCE))[1]:
+                    _log.warning("%r goes on though its client has gone", self._source)
+                    await asyncio.wait([working])
+        if working.cancelled():
+            raise ClientDisconnect
+        working.result()
 
-async def _next(source: AsyncIterator[Any]) -> tuple[bool, Any]:
-    # A task may not raise StopAsyncIteration.
+
+def _utf8(text: str) -> str:
+    """Read as UTF-8, which browsers write the header in, if it is that."""
     try:
-        return True, await anext(source)
-    except StopAsyncIteration:
-        return False, None
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return text

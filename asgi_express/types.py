@@ -43,3 +43,4 @@ class Next(Protocol):
             signal: nothing to go on, ``"route"`` to leave the route, ``"router"`` to leave
                 the router, anything else that is true to fail with it.
         """
+        ...

@@ -7,7 +7,9 @@ autoescape on, is the engine of ``.html`` and Jinja's own extensions unless anot
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import lru_cache
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,7 +34,7 @@ class View:
         name: with or without an extension; ``a`` is looked for as ``a.html`` and as ``a/index.html``.
         default_engine: the extension for a name without one.
         roots: the views directories, searched in order.
-        engines: the engines by extension; the default one for an extension is added when it is first needed.
+        engines: the engines by extension; Jinja2 reads its own extensions where they have none.
 
     Raises:
         ViewError: there is no such view or engine. A name never leads out of the views directories.
@@ -46,7 +48,7 @@ class View:
         *,
         default_engine: str | None,
         roots: Sequence[str | Path],
-        engines: MutableMapping[str, Engine],
+        engines: Mapping[str, Engine],
     ) -> None:
         self.name = name
         extension = Path(name).suffix
@@ -56,17 +58,19 @@ class View:
                 raise ViewError(msg)
             extension = "." + default_engine.lstrip(".")
             name += extension
-        if extension not in engines and extension in _JINJA:
-            engines[extension] = Jinja.for_roots(roots)
-        if extension not in engines:
+        engine = engines.get(extension)
+        if engine is None and extension in _JINJA:
+            engine = _default_engine(tuple(str(Path(root).resolve()) for root in roots))
+        if engine is None:
             msg = f"There is no engine for {extension!r}: app.engine({extension!r}, fn) registers one."
             raise ViewError(msg)
-        self.engine = engines[extension]
+        self.engine: Engine = engine
         self.path = _find(name, extension, roots)
         if self.path is None:
             places = [f'"{root}"' for root in roots]
-            where = f"directories {', '.join(places[:-1])} or {places[-1]}" if places[1:] else f"directory {places[0]}"
-            msg = f'Failed to lookup view "{self.name}" in views {where}'
+            which = f"directories {', '.join(places[:-1])} or" if places[1:] else "directory"
+            shown = self.name if self.name.isprintable() else ascii(self.name)[1:-1]
+            msg = f'Failed to lookup view "{shown}" in views {which} {places[-1] if places else "(none)"}'
             raise ViewError(msg)
 
     async def render(self, options: dict[str, Any]) -> str:
@@ -76,14 +80,14 @@ class View:
 
 
 def _find(name: str, extension: str, roots: Sequence[str | Path]) -> Path | None:
-    if "\0" in name:
-        return None
     for root in roots:
         base = Path(root).resolve()
         for candidate in (base / name, base / name.removesuffix(extension) / f"index{extension}"):
-            path = candidate.resolve()
-            if path.is_relative_to(base) and path.is_file():
-                return path
+            # What no file system takes as a name (NUL, too long, lone surrogates, links in a circle) is no view.
+            with suppress(OSError, ValueError, RuntimeError):
+                path = candidate.resolve()
+                if path.is_relative_to(base) and path.is_file():
+                    return path
     return None
 
 
@@ -97,8 +101,12 @@ class Jinja:
     """
 
     def __init__(self, environment: Any) -> None:
+        searchpath = getattr(environment.loader, "searchpath", None)
+        if searchpath is None:
+            msg = f"Jinja: the environment needs a jinja2.FileSystemLoader, got {environment.loader!r}"
+            raise TypeError(msg)
         self._environment = environment
-        self._roots = [Path(root).resolve() for root in environment.loader.searchpath]
+        self._roots = [Path(root).resolve() for root in searchpath]
 
     @classmethod
     def for_roots(cls, roots: Sequence[str | Path]) -> Jinja:
@@ -115,8 +123,23 @@ class Jinja:
         return cls(jinja2.Environment(loader=jinja2.FileSystemLoader([*map(str, roots)]), autoescape=True))
 
     async def __call__(self, path: str, options: Mapping[str, Any]) -> str:
-        """Render a template; it is read and compiled in a worker thread."""
-        name = next(str(Path(path).relative_to(root)) for root in self._roots if Path(path).is_relative_to(root))
+        """Render a template; it is read and compiled in a worker thread.
+
+        Raises:
+            ViewError: the environment does not load from the directory of this view.
+        """
+        root = next((root for root in self._roots if Path(path).is_relative_to(root)), None)
+        if root is None:
+            places = ", ".join(map(str, self._roots))
+            msg = f"the Jinja2 environment loads from {places}, which is not where the view is: {path}"
+            raise ViewError(msg)
+        name = Path(path).relative_to(root).as_posix()
         template = await asyncio.to_thread(self._environment.get_template, name)
-        text: str = template.render(options)
+        text: str = await template.render_async(options) if self._environment.is_async else template.render(options)
         return text
+
+
+@lru_cache(maxsize=64)
+def _default_engine(roots: tuple[str, ...]) -> Jinja:
+    """Return the one environment for some directories, with the templates that it has compiled."""
+    return Jinja.for_roots(roots)

@@ -1,0 +1,1 @@
+"""One application under every server, driven by real clients."""
