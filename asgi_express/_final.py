@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from asgi_express import _json
-from asgi_express._debug_page import error_facts, error_page
+from asgi_express._debug_page import error_facts, error_page, words_of
 from asgi_express._headers import HeaderValueError
 from asgi_express._status import reason
 from asgi_express._urls import encode_url, escape_html
@@ -52,7 +52,7 @@ def answer_error(error: Any, res: Response) -> None:
     if not development:
         _answer(res, status, reason(status))
     elif not isinstance(error, BaseException):
-        _answer(res, status, str(error))
+        _answer(res, status, words_of(error))
     elif res.req.accepts("html", "json") == "json":
         _settle(res, status, "default-src 'none'", "application/json", _json.dumps(error_facts(error, status)))
     else:
@@ -80,7 +80,7 @@ def log_error(error: Any, req: Request, res: Response) -> None:
     status, _ = status_of(error, res)
     what = _printable(f"{req.method} {req.original_url}")
     if status < 500:
-        _log.info("%s: %s %s", what, status, _printable(str(error)))
+        _log.info("%s: %s %s", what, status, _printable(words_of(error)))
     elif isinstance(error, BaseException):
         _log.error("%s: %s", what, type(error).__name__, exc_info=error)
     else:

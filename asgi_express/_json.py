@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -40,13 +40,37 @@ def dumps(
         ValueError: a value contains itself, or is nested too deep.
     """
     try:
-        text = _text(value, _indent(spaces), replacer)
+        text = _compact(value) if spaces is None and replacer is None else None
+        if text is None:
+            text = _text(value, _indent(spaces), replacer)
     except RecursionError:
         msg = "the value contains itself, or is nested too deep"
         raise ValueError(msg) from None
     if not text.isascii():
         text = _well_formed(text)
     return text.translate(_ESCAPES) if escape else text
+
+
+class _OnceOnly(Exception):
+    """A value gives its items only once: it is not for the first attempt."""
+
+
+def _first_form(value: Any) -> Any:
+    if isinstance(value, Iterator):
+        raise _OnceOnly
+    return _default(value)
+
+
+# Made once: json.dumps makes an encoder for every call with arguments, which costs as much as a small object.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_first_form)
+
+
+def _compact(value: Any) -> str | None:
+    """Serialise what is plain; ``None`` for what needs more care."""
+    try:
+        return _COMPACT.encode(value)
+    except (_OnceOnly, ValueError):
+        return None
 
 
 def _indent(spaces: Any) -> str:

@@ -57,11 +57,14 @@ def target(scope: Scope) -> Target:
     """
     path: str = scope["path"]
     root: str = scope.get("root_path") or ""
+    query: bytes = scope.get("query_string") or b""
+    given: bytes | None = scope.get("raw_path")
+    if not root and not query and given and given.isascii() and given.decode("ascii") == path and "?" not in path:
+        return Target("", path, path)  # the most frequent kind
     raw = whole = _raw_path(scope, path, root)
     base = ""
     if root:
         base, raw = _strip(raw, root.rstrip("/"))
-    query: bytes = scope.get("query_string") or b""
     mark = "?" + _ascii(query) if query else ""
     return Target(base, raw + mark, whole + mark)
 

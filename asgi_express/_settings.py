@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from asgi_express import _freshness, _query
 from asgi_express._addresses import Trust, TrustSpec, compile_trust
+from asgi_express._headers import header_value
 
 __all__ = ["Settings", "default_env"]
 
@@ -98,13 +99,17 @@ class Settings(Mapping[str, Any]):
             return self._trust
         return _trust_none if self.parent is None else self.parent.trust
 
-    def entity_tag(self, content: bytes) -> str | None:
-        """Return the entity tag of an answer, by the setting ``etag``."""
+    def entity_tag(self, content: bytes) -> bytes | None:
+        """Return the entity tag of an answer, by the setting ``etag``.
+
+        Raises:
+            HeaderValueError: a function of the user gave one that may not be sent.
+        """
         how = self["etag"]
         if callable(how):
             tag: str | None = cast("Callable[[bytes], str | None]", how)(content)
-            return tag or None
-        return _freshness.etag(content, weak=how != "strong") if how else None
+            return header_value("ETag", tag) if tag else None
+        return _freshness.etag(content, weak=how != "strong").encode("ascii") if how else None
 
     def parse_query(self, text: str) -> Any:
         """Return the parsed query, by the setting ``query parser``; a function gets the raw text, ``None`` if empty."""

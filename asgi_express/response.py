@@ -269,7 +269,7 @@ class Response(Files):
         if tag and b"etag" not in headers:
             value = self._settings.entity_tag(content)
             if value:
-                headers[b"etag"] = header_value("ETag", value)
+                headers[b"etag"] = value
         if self.req.fresh:
             self._status = 304
         if self._status in BODILESS:

@@ -59,7 +59,7 @@ async def test_what_nobody_answers_is_404_and_names_method_and_path(method: str,
 
 
 async def test_the_path_in_a_404_is_the_one_that_was_asked_for() -> None:
-    outer = Router().use("/a", Router().use(lambda req, res, next: (setattr(req, "url", "/changed"), next())[1]))  # type: ignore[func-returns-value]
+    outer = Router().use("/a", Router().use(lambda req, res, next: (setattr(req, "url", "/changed"), next())[1]))
     assert "Cannot GET /v1/a/b" in (await ask(outer, "/v1/a/b", root_path="/v1")).text
 
 
@@ -185,7 +185,6 @@ async def test_development_shows_the_traceback_escaped() -> None:
 async def test_development_tells_a_client_that_wants_json_in_json() -> None:
     app = Express(env="development")
     app.get("/", lambda: 1 / 0)
-    logging.getLogger("asgi_express").propagate = True
     answer = await ask(app, headers={"accept": "application/json"})
     assert (answer.status, answer.headers["content-type"]) == (500, "application/json; charset=utf-8")
     assert "ZeroDivisionError" in answer.text

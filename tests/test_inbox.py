@@ -325,6 +325,24 @@ async def test_listeners_of_an_answered_request_hear_of_its_end_once_and_of_no_a
     assert heard == ["finish", "req close", "res close"]
 
 
+async def test_a_client_that_leaves_after_its_answer_has_not_aborted_it() -> None:
+    heard: list[str] = []
+    client = Client()
+
+    async def handler(req: Any, res: Any) -> None:
+        req.on("aborted", lambda: heard.append("aborted")).on("close", lambda: heard.append("close"))
+        await res.send("x")
+        client.leave()
+        while not await req.disconnected():
+            pass
+        for _ in range(5):
+            await asyncio.sleep(0)
+        heard.append("handler")
+
+    assert (await post(answering(handler), client=client)).text == "x"
+    assert heard == ["handler", "close"]
+
+
 @pytest.mark.parametrize("client", [Client, SlowClient])
 async def test_a_body_can_be_read_while_the_client_is_watched(client: type[Client]) -> None:
     chunks = [b"x" * 40_000] * 20

@@ -499,6 +499,8 @@ class Reader:
         """Read until the server closes the connection."""
         async with asyncio.timeout(PATIENCE):
             self.text += (await self._reader.read()).decode()
+            self._writer.close()
+            await self._writer.wait_closed()
         return self.text
 
     def leave(self) -> None:
