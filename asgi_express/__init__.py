@@ -9,9 +9,12 @@
     app.listen(3000)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from asgi_express._handlers import blocking
 from asgi_express._scope import next_app
 from asgi_express.application import Express
+from asgi_express.cookies import cookie_parser
 from asgi_express.errors import (
     BodyError,
     ClientDisconnect,
@@ -26,7 +29,12 @@ from asgi_express.request import Request
 from asgi_express.response import Response
 from asgi_express.route import Route, RouteMatch
 from asgi_express.router import Router
+from asgi_express.static import static
 from asgi_express.types import Next
+
+if TYPE_CHECKING:
+    from asgi_express.body import json, multipart, raw, text, urlencoded
+    from asgi_express.middleware import Session
 
 __version__ = "0.1.0"
 
@@ -47,5 +55,36 @@ __all__ = [
     "RouteMatch",
     "Router",
     "blocking",
+    "cookie_parser",
+    "json",
+    "multipart",
     "next_app",
+    "raw",
+    "session",
+    "static",
+    "text",
+    "urlencoded",
 ]
+
+
+_PARSERS = frozenset({"json", "multipart", "raw", "text", "urlencoded"})
+
+
+def __getattr__(name: str) -> Any:
+    """Import the body parsers when they are first asked for: who needs none does not pay for them."""
+    if name in _PARSERS:
+        from asgi_express import body
+
+        return getattr(body, name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def session(**options: Any) -> "Session":
+    """Return the middleware that keeps sessions: ``app.use(session(secret="..."))``.
+
+    The options are those of :class:`asgi_express.middleware.Session`, which serves any other ASGI app too.
+    """
+    from asgi_express.middleware import Session
+
+    return Session(**options)

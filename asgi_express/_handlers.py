@@ -18,8 +18,6 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from asgiref.sync import sync_to_async
-
 from asgi_express.types import HandlerSpec
 
 __all__ = [
@@ -253,6 +251,8 @@ def blocking(fn: Callable[..., Any]) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(fn) or not is_handler_function(fn):
         msg = f"blocking: expected a plain function, got {name_of(fn)}"
         raise TypeError(msg)
+    from asgiref.sync import sync_to_async
+
     in_thread = sync_to_async(fn, thread_sensitive=False)
 
     @functools.wraps(fn)

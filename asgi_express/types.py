@@ -11,6 +11,20 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol, TypeAlias, Union
 
+__all__ = [
+    "ASGIApp",
+    "Duration",
+    "HandlerFunction",
+    "HandlerSpec",
+    "Message",
+    "Next",
+    "PathSpec",
+    "Receive",
+    "Scope",
+    "Send",
+    "Size",
+]
+
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]

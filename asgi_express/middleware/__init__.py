@@ -1,0 +1,8 @@
+"""The middleware: plain ASGI classes, for this package's routers and for any other host.
+
+Each takes the app first (inside a router it is left out) and its options by keyword.
+"""
+
+from asgi_express.middleware.session import Session
+
+__all__ = ["Session"]

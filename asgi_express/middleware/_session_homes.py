@@ -1,0 +1,218 @@
+"""Where sessions live: in a signed cookie, or in a store under an id that the cookie holds."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import logging
+import math
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from asgi_express._cookies import sign, unsign
+from asgi_express.middleware._session_data import dump
+from asgi_express.stores import Store, StoreUnavailable
+
+__all__ = ["CookieHome", "Held", "Home", "Lifetimes", "Record", "Seal", "StoreHome"]
+
+_log = logging.getLogger("asgi_express.session")
+
+
+class Record(NamedTuple):
+    """A session as it is kept: when it began, when it was last used (seconds since the epoch), and its data."""
+
+    created: float
+    used: float
+    data: dict[str, Any]
+
+    def encode(self) -> bytes:
+        """Return the record as JSON."""
+        return dump({"c": int(self.created), "u": int(self.used), "d": self.data}).encode("ascii")
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def decode(text: bytes) -> Record | None:
+    """Return the record of a JSON text; ``None`` where it is anything else, however it came to be signed or stored."""
+    try:
+        held = json.loads(text, parse_constant=_no_constant)
+        created, used, data = held["c"], held["u"], held["d"]
+        if type(created) is not int or type(used) is not int or not isinstance(data, dict):
+            return None
+        dump(data)  # a number beyond the range of floats was read, and could not be written
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return Record(created, used, data)
+
+
+class Lifetimes(NamedTuple):
+    """How long sessions last, in seconds.
+
+    Attributes:
+        idle: without being used; without a limit where it is ``None``.
+        total: however much they are used.
+    """
+
+    idle: float | None
+    total: float
+
+    def left(self, record: Record, now: float) -> float:
+        """Return how many seconds a session that is used now has left."""
+        rest = record.created + self.total - now
+        return rest if self.idle is None else min(rest, self.idle)
+
+
+class Seal:
+    """Signs what goes into the cookie and checks what comes back.
+
+    The keys are derived from the secrets and the name of the cookie (HKDF-Extract, RFC 5869): text that the program
+    signs elsewhere with the same secret, perhaps chosen by a client, is no session.
+    """
+
+    def __init__(self, each: Sequence[str], cookie: str) -> None:
+        label = b"asgi-express session " + cookie.encode()
+        keys = [hmac.digest(label, secret.encode(), hashlib.sha256).hex() for secret in each]
+        self._newest = keys[0]
+        self._older = keys[1:]
+
+    def close(self, text: str) -> str:
+        """Return a text with the signature of the newest secret."""
+        return sign(text, self._newest)
+
+    def open(self, value: str) -> tuple[str | None, bool]:
+        """Return what was signed, ``None`` if by nobody here, and whether an older secret signed it."""
+        text = unsign(value, self._newest)
+        if text is not None:
+            return text, False
+        return unsign(value, self._older), True
+
+
+class Held(NamedTuple):
+    """A session that came with a request.
+
+    Attributes:
+        text: what stood in the cookie.
+        record: what it stands for.
+        stale: whether the cookie is to be written again because of its signature.
+    """
+
+    text: str
+    record: Record
+    stale: bool
+
+
+class Home(Protocol):
+    """What the middleware asks of either. Methods that write return the text for the cookie, ``None`` for no cookie."""
+
+    async def load(self, text: str, now: float) -> Record | None:
+        """Return the session of a cookie if it is still alive."""
+
+    async def create(self, record: Record, old: Held | None) -> str | None:
+        """Keep a session under a new name; forget the old one."""
+
+    async def update(self, held: Held, record: Record) -> str | None:
+        """Keep what has changed."""
+
+    async def renew(self, held: Held, now: float) -> str | None:
+        """Note that a session was used."""
+
+    async def delete(self, held: Held) -> None:
+        """Forget a session."""
+
+
+class CookieHome:
+    """The session itself is in the cookie: signed, readable for the client, and nothing is kept here."""
+
+    def __init__(self, lifetimes: Lifetimes, *, rolling: bool) -> None:
+        self._lifetimes = lifetimes
+        self._rolling = rolling
+
+    async def load(self, text: str, now: float) -> Record | None:
+        try:
+            record = decode(urlsafe_b64decode(text))
+        except ValueError:
+            return None
+        if record is None:
+            return None
+        idle, total = self._lifetimes
+        alive = now < record.created + total and (idle is None or now < record.used + idle)
+        return record if alive else None
+
+    async def create(self, record: Record, old: Held | None) -> str:
+        return urlsafe_b64encode(record.encode()).decode("ascii")
+
+    async def update(self, held: Held, record: Record) -> str:
+        return await self.create(record, None)
+
+    async def renew(self, held: Held, now: float) -> str | None:
+        # The time of use is in the cookie. Writing it with every answer would be a lot; a tenth of idle is near enough.
+        idle = self._lifetimes.idle
+        is_due = idle is not None and now - held.record.used >= idle / 10
+        if not (is_due or self._rolling or held.stale):
+            return None
+        return await self.create(held.record._replace(used=now), None)
+
+    async def delete(self, held: Held) -> None:
+        """Do nothing: a copy of the cookie stays good until it expires."""
+
+
+class StoreHome:
+    """The session is in a store; the cookie holds its id, 256 bits from the system's random source."""
+
+    def __init__(self, store: Store, lifetimes: Lifetimes, *, rolling: bool) -> None:
+        self._store = store
+        self._lifetimes = lifetimes
+        self._rolling = rolling
+
+    @staticmethod
+    def _key(text: str) -> str:
+        """Return the key of an id: who reads the store learns no id."""
+        return "session:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    async def load(self, text: str, now: float) -> Record | None:
+        stored = await self._store.get(self._key(text))
+        if stored is None:
+            return None
+        record = decode(stored)
+        if record is None:
+            _log.warning("a session in the store cannot be read; it counts as none")
+            return None
+        # The store ends it when it has been idle for too long.
+        return record if now < record.created + self._lifetimes.total else None
+
+    async def create(self, record: Record, old: Held | None) -> str:
+        text = secrets.token_urlsafe(32)
+        await self._store.set(self._key(text), record.encode(), ttl=self._ttl(record, record.used))
+        if old is not None:
+            await self.delete(old)
+        return text
+
+    async def update(self, held: Held, record: Record) -> str | None:
+        key, ttl = self._key(held.text), self._ttl(record, record.used)
+        # replace, not set: what another request has ended meanwhile stays ended.
+        if not await self._store.replace(key, record.encode(), ttl=ttl):
+            _log.info("a session was ended by another request meanwhile; what this one changed is dropped")
+            return None
+        return self._cookie(held)
+
+    async def renew(self, held: Held, now: float) -> str | None:
+        if self._lifetimes.idle is not None:
+            try:
+                await self._store.touch(self._key(held.text), ttl=self._ttl(held.record, now))
+            except StoreUnavailable as error:  # it may end earlier; no reason to refuse the answer
+                _log.warning("the session store cannot note that a session was used: %s", error)
+        return self._cookie(held)
+
+    async def delete(self, held: Held) -> None:
+        await self._store.delete(self._key(held.text))
+
+    def _cookie(self, held: Held) -> str | None:
+        return held.text if self._rolling or held.stale else None
+
+    def _ttl(self, record: Record, now: float) -> float:
+        return max(1.0, math.ceil(self._lifetimes.left(record, now)))

@@ -1,0 +1,54 @@
+"""The store protocol: what sessions, limits and tokens ask of the place where they are kept."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+__all__ = ["Store", "check_ttl"]
+
+_LONGEST = 100 * 365.25 * 86400.0
+
+
+class Store(Protocol):
+    """Keys to bytes, for a time. Every method raises ``StoreUnavailable`` where the store cannot answer.
+
+    Keys are text; those of one program are kept apart by the store (``RedisStore(prefix=...)``), those of one part
+    of it by that part (``"session:..."``). Each method is atomic. ``ttl`` is in seconds, above 0.
+    """
+
+    async def get(self, key: str) -> bytes | None:
+        """Return the value of a key, ``None`` where there is none."""
+
+    async def set(self, key: str, value: bytes, *, ttl: float) -> None:
+        """Keep a value, whatever there was."""
+
+    async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Keep a value only if the key has none; tell whether it was kept."""
+        ...
+
+    async def replace(self, key: str, value: bytes, *, ttl: float) -> bool:
+        """Keep a value only if the key has one already; tell whether it was kept. What was deleted stays so."""
+        ...
+
+    async def touch(self, key: str, *, ttl: float) -> bool:
+        """Let a value live ``ttl`` seconds from now; tell whether there is one."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget a key; nothing happens where there is none."""
+
+    async def aclose(self) -> None:
+        """Give back what the store holds open."""
+
+
+def check_ttl(ttl: float) -> float:
+    """Return a time to live in seconds.
+
+    Raises:
+        ValueError: it is not a number above 0, or more than 100 years.
+    """
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or math.isnan(ttl) or not 0 < ttl <= _LONGEST:
+        msg = f"ttl must be seconds above 0, 100 years at most, not {ttl!r}"
+        raise ValueError(msg)
+    return float(ttl)
