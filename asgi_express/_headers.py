@@ -13,11 +13,17 @@ from typing import Any
 
 from asgi_express.errors import MisuseError
 
-__all__ = ["HeaderValueError", "header_name", "header_value", "merge_vary"]
+__all__ = ["HeaderValueError", "header_name", "header_value", "merge_vary", "with_charset"]
 
 # RFC 9110 section 5.6.2 (token) and 5.5 (field-value, less obs-fold).
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+
+_TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
+# A parameter up to the next one: its name; its value in quotes, and whether they are closed; or its bare value.
+_PARAMETER = re.compile(r'([^;=]*)(?:=[ \t]*(?:"((?:[^"\\]|\\.)*)("?)[^;]*|([^;]*)))?;?')
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_QUOTE = re.compile(r'[\\"]')
 
 # Clients and proxies refuse more; a value that grows beyond is a fault of the program.
 _MAX_VALUE = 32 * 1024
@@ -72,16 +78,52 @@ def merge_vary(current: str, fields: list[str]) -> str:
     Raises:
         HeaderValueError: a field is not a header name.
     """
-    names: list[str] = []
-    seen: set[str] = set()
-    for field in [*current.split(","), *fields]:
-        name = field.strip()
-        if not name:
-            continue
-        if name == "*":
-            return "*"
+    for field in fields:
+        header_name(field)
+    known = {field.strip(" ").lower() for field in current.split(",")}
+    if "*" in known or "*" in fields:
+        return "*"
+    merged = [current] if current else []
+    for field in fields:
+        if field.lower() not in known:
+            known.add(field.lower())
+            merged.append(field)
+    return ", ".join(merged)
+
+
+@lru_cache(maxsize=128)
+def with_charset(content_type: str, charset: str) -> str:
+    """Return a ``Content-Type`` with another charset, in its place if it had one, as ``content-type`` 2.1 formats it.
+
+    Raises:
+        HeaderValueError: it is no type, or a parameter has no name that is a token.
+    """
+    head, mark, _ = content_type.partition(";")
+    head = head.strip(" \t").lower()
+    if not _TYPE.match(head):
+        msg = f"Content-Type: {content_type!r} is no type"
+        raise HeaderValueError(msg)
+    if not mark:
+        return f"{head}; charset={charset}"
+    parameters = _parameters(content_type, content_type.index(";") + 1) | {"charset": charset}
+    for name in parameters:
         header_name(name)
-        if name.lower() not in seen:
-            seen.add(name.lower())
-            names.append(name)
-    return ", ".join(names)
+    return "; ".join([head, *(f"{name}={_token_or_quoted(value)}" for name, value in parameters.items())])
+
+
+def _parameters(text: str, start: int) -> dict[str, str]:
+    found: dict[str, str] = {}
+    while start < len(text):
+        match = _PARAMETER.match(text, start)
+        assert match is not None  # noqa: S101 - every part of it may be empty
+        start = match.end()
+        name, quoted, closed, bare = match.groups()
+        if closed:
+            found.setdefault(name.strip(" \t").lower(), _QUOTED_PAIR.sub(r"\1", quoted))
+        elif bare is not None:
+            found.setdefault(name.strip(" \t").lower(), bare.strip(" \t"))
+    return found
+
+
+def _token_or_quoted(value: str) -> str:
+    return value if _TOKEN.match(value) else '"' + _QUOTE.sub(r"\\\g<0>", value) + '"'

@@ -30,9 +30,11 @@ class Heading(Outgoing):
         """Set the status.
 
         Raises:
+            HeadersSentError: the status is on its way.
             TypeError: ``code`` is not an integer.
             ValueError: it is not from 100 to 999.
         """
+        self._open()
         if not isinstance(code, int) or isinstance(code, bool):
             msg = f"Invalid status code: {code!r}. Status code must be an integer."
             raise TypeError(msg)
@@ -116,7 +118,7 @@ class Heading(Outgoing):
             msg = "field argument is required"
             raise TypeError(msg)
         current = self.get("Vary") or ""
-        fields = field.split(",") if isinstance(field, str) else list(field)
+        fields = [each.strip(" ") for each in field.split(",")] if isinstance(field, str) else list(field)
         value = merge_vary(", ".join(current) if isinstance(current, list) else current, fields)
         return self.set("Vary", value) if value else self
 

@@ -44,6 +44,10 @@ class Incoming:
 
     res: Response
 
+    file: Any = None
+    files: Any = None
+    parts: Any = None
+
     __slots__ = (
         "__dict__",
         "_client_gone",

@@ -71,7 +71,7 @@ class Settings(Mapping[str, Any]):
         """
         if name == "env":
             value = _env(value)
-        elif name in _ALLOWED and not (callable(value) or value in _ALLOWED[name]):
+        elif name in _ALLOWED and not (callable(value) or (type(value) in (bool, str) and value in _ALLOWED[name])):
             words = ", ".join(map(repr, _ALLOWED[name]))
             msg = f"set({name!r}): unknown value {value!r}; it takes {words}, or a function"
             raise ValueError(msg)
@@ -127,6 +127,8 @@ class Settings(Mapping[str, Any]):
             if name in own:
                 return own[name]
             settings = settings.parent
+        if name == "trust proxy":
+            return False
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:

@@ -31,6 +31,7 @@ class Request(Incoming):
         params: the parameters of the current path; a wildcard's value is a list of segments.
         route: the route that was matched; ``None`` before.
         body: what a body parser left here; ``None`` before.
+        file, files, parts: what ``multipart`` left here; ``None`` before.
         scope: the ASGI scope.
         app: the application that is handling the request; ``None`` in a bare router.
         res: the response.
@@ -57,6 +58,8 @@ class Request(Incoming):
     def query(self) -> Any:
         """The query of ``url``, parsed by the setting ``query parser``: text by name, a list where a name repeats."""
         text = self.url.partition("?")[2]
+        if "#" in self.url:
+            text = self.url.partition("#")[0].partition("?")[2]
         if self._query is None or self._query[0] != text:
             self._query = (text, self._settings.parse_query(text))
         return self._query[1]

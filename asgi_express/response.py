@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_express import _json, _mime, _negotiation, _urls
 from asgi_express._camel import snake_case_only
 from asgi_express._files import Files
-from asgi_express._headers import header_value
+from asgi_express._headers import header_value, with_charset
 from asgi_express._outgoing import BODILESS
 from asgi_express._status import reason
 from asgi_express.errors import HTTPError, MisuseError
@@ -331,9 +331,4 @@ def _full_type(kind: str) -> str:
 def _utf8(current: bytes | list[bytes]) -> bytes:
     """Return a type with its charset set to UTF-8, which text is sent in."""
     value = current[0] if isinstance(current, list) else current
-    head, mark, tail = value.partition(b";")
-    if not mark:
-        return value + b"; charset=utf-8"
-    parameters = [part.strip() for part in tail.split(b";")]
-    others = [part for part in parameters if part and not part.lower().startswith(b"charset=")]
-    return b"; ".join([head.strip(), *others, b"charset=utf-8"])
+    return with_charset(value.decode("latin-1"), "utf-8").encode("latin-1")

@@ -132,9 +132,9 @@ class EventStream:
                 raise ClientDisconnect
             try:
                 await self._res.write(str(event))
-            except OSError as error:  # what some servers raise when the client has gone
+            except ClientDisconnect:
                 self._gone.set()
-                raise ClientDisconnect from error
+                raise
 
     async def __aenter__(self) -> Self:
         self._res.on("close", self._gone.set)
@@ -161,7 +161,7 @@ class EventStream:
         if error is None or isinstance(error, ClientDisconnect):
             self._res.end()
             if self.closed:
-                with suppress(OSError):
+                with suppress(ClientDisconnect):
                     await self._res
         return isinstance(error, ClientDisconnect)
 

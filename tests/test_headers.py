@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asgi_express import Express, MisuseError
-from asgi_express._headers import HeaderValueError, header_name, header_value, merge_vary
+from asgi_express._headers import HeaderValueError, header_name, header_value, merge_vary, with_charset
 from tests.asgi import ask
 from tests.cases import HOSTILE, assert_linear
 
@@ -90,10 +91,12 @@ def test_no_value_that_is_accepted_can_end_a_header_line(value: Any) -> None:
         ("", [], ""),
         ("", ["Accept"], "Accept"),
         ("Accept", ["accept", "ORIGIN"], "Accept, ORIGIN"),
-        ("Accept, , Accept", ["b"], "Accept, b"),
+        ("Accept, , Accept", ["b"], "Accept, , Accept, b"),
+        ("origin,accept", ["Accept"], "origin,accept"),
         ("Accept", ["*"], "*"),
         ("*", ["Accept"], "*"),
-        ("", [" a ", "", "A"], "a"),
+        ("Accept, *", ["Origin"], "*"),
+        ("", ["a", "A"], "a"),
     ],
 )
 def test_vary_keeps_first_spellings_and_order_and_a_star_absorbs_all(
@@ -102,10 +105,49 @@ def test_vary_keeps_first_spellings_and_order_and_a_star_absorbs_all(
     assert merge_vary(current, fields) == merged
 
 
-@pytest.mark.parametrize("field", ["a b", "a\r\nb", "a:", "é", "a,b"])
+@pytest.mark.parametrize("field", ["a b", "a\r\nb", "a:", "é", "a,b", "", " a"])
 def test_a_field_of_vary_must_be_a_header_name(field: str) -> None:
     with pytest.raises(HeaderValueError):
         merge_vary("", [field])
+
+
+@pytest.mark.parametrize(
+    ("given", "formatted"),
+    [
+        ("text/plain", "text/plain; charset=utf-8"),
+        ("Text/PLAIN ", "text/plain; charset=utf-8"),
+        ("text/plain; charset=latin1", "text/plain; charset=utf-8"),
+        ("text/plain;charset=latin1;format=flowed", "text/plain; charset=utf-8; format=flowed"),
+        ("text/plain; Format = flowed", "text/plain; format=flowed; charset=utf-8"),
+        ('text/x; a="b;c"; charset=utf-16', 'text/x; a="b;c"; charset=utf-8'),
+        ('text/x; a="b"; c=d e', 'text/x; a=b; c="d e"; charset=utf-8'),
+        ('text/x; a="\\"\\\\" junk; b=1', 'text/x; a="\\"\\\\"; b=1; charset=utf-8'),
+        ("text/x; a=1; a=2; flag; ; b=", 'text/x; a=1; b=""; charset=utf-8'),
+        ('text/x; a="unterminated; b=1', "text/x; charset=utf-8"),
+        ('text/x; a="unterminated\\', "text/x; charset=utf-8"),
+        ("text/x; a=é", 'text/x; a="é"; charset=utf-8'),
+    ],
+)
+def test_a_type_gets_another_charset_as_content_type_formats_it(given: str, formatted: str) -> None:
+    assert with_charset(given, "utf-8") == formatted
+    assert with_charset(formatted, "utf-8") == formatted
+
+
+@pytest.mark.parametrize("given", ["", "text", "a/b/c", "a b/c", "/", "a/b; =1", "a/b; x y=1", "a/b\n"])
+def test_what_is_no_type_gets_no_charset(given: str) -> None:
+    with pytest.raises(HeaderValueError):
+        with_charset(given, "utf-8")
+
+
+@pytest.mark.parametrize("piece", [";", "; a=b", '; a="', "; a=\\", " ", '"', "; a" + "=" * 9])
+def test_a_long_type_is_linear_work(piece: str) -> None:
+    text = "a/b" + piece * (32768 // len(piece))
+    assert_linear(lambda: refused_or_not(text))
+
+
+def refused_or_not(text: str) -> None:
+    with suppress(HeaderValueError):
+        with_charset.__wrapped__(text, "utf-8")
 
 
 def refused(name: str) -> None:

@@ -79,6 +79,13 @@ async def test_a_query_is_parsed_once_and_again_when_the_url_changes() -> None:
     assert await told(read, "/?a=1&a=2&c") == [{"a": ["1", "2"], "c": ""}, {"b": "2"}]
 
 
+@pytest.mark.parametrize(
+    ("target", "query"), [("/?a=1#b=2", {"a": "1"}), ("/#?a=1", {}), ("/?#a=1", {}), ("/?a=%23b", {"a": "#b"})]
+)
+async def test_a_fragment_is_no_part_of_a_query(target: str, query: Any) -> None:
+    assert await told(lambda req: req.query, target) == query
+
+
 async def test_a_request_knows_where_it_was_mounted() -> None:
     inner = Router(merge_params=True)
 

@@ -296,7 +296,8 @@ async def test_send_of_nothing_is_an_empty_answer_without_an_entity_tag() -> Non
         ("text/plain", "x", "text/plain; charset=utf-8"),
         ("text/plain; charset=latin1", "é", "text/plain; charset=utf-8"),
         ("image/png", "x", "image/png; charset=utf-8"),
-        ('a/b; x="1"; Charset=latin1; y=2', "x", 'a/b; x="1"; y=2; charset=utf-8'),
+        ('A/B; X="1"; Charset=latin1; y=2', "x", "a/b; x=1; charset=utf-8; y=2"),
+        ("a/b; x=1", "x", "a/b; x=1; charset=utf-8"),
         ("a/b;", "x", "a/b; charset=utf-8"),
         ("text/plain; charset=latin1", b"\xe9", "text/plain; charset=latin1"),
         ("application/problem+json", {}, "application/problem+json; charset=utf-8"),
@@ -305,6 +306,11 @@ async def test_send_of_nothing_is_an_empty_answer_without_an_entity_tag() -> Non
 async def test_a_type_that_was_set_stays_and_text_is_utf_8(before: str, body: Any, kind: str) -> None:
     answer = await answered(lambda res: res.set("Content-Type", before).send(body))
     assert answer.headers["content-type"] == kind
+
+
+@pytest.mark.parametrize("kind", ["a/b/c", "a/b; x y=1", "a /b", "a/"])
+async def test_text_of_something_that_is_no_type_is_an_error(kind: str) -> None:
+    assert isinstance(await raised(lambda res: res.set("Content-Type", kind).send("x")), HeaderValueError)
 
 
 @pytest.mark.parametrize("body", [print, object(), type, 1j])
@@ -647,6 +653,7 @@ async def test_awaiting_a_response_that_is_not_decided_sends_nothing() -> None:
 
 
 LATE: list[Any] = [
+    lambda res: res.status(500),
     lambda res: res.set("X", "1"),
     lambda res: res.append("X", "1"),
     lambda res: res.remove_header("X"),

@@ -106,7 +106,7 @@ def test_an_encoded_path_decodes_to_itself(path: str) -> None:
 
 @pytest.mark.parametrize("piece", ["/", "a", "%2F", "%41/", "%", "\xff", "a-"])
 def test_a_long_target_is_linear_work(piece: str) -> None:
-    raw = (piece * HOSTILE)[:HOSTILE]
+    raw = (piece * HOSTILE)[: HOSTILE // 4]
     path = unquote(raw)
     assert_linear(lambda: target(scope_of(path, raw.encode("latin-1"))))
     assert_linear(lambda: target(scope_of(raw, raw.encode("latin-1"), raw[: HOSTILE // 64])))

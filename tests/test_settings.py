@@ -31,6 +31,7 @@ def test_debug_is_another_word_for_development() -> None:
 def test_settings_read_like_a_mapping() -> None:
     settings = Settings()
     settings.set("mine", 1)
+    assert settings["trust proxy"] is False
     assert settings["mine"] == 1
     assert settings.get("yours") is None
     assert "yours" not in settings
@@ -62,7 +63,16 @@ def test_what_an_application_is_born_with_is_not_inherited(name: str, value: Any
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("etag", "stong"), ("etag", 5), ("etag", None), ("query parser", "qs"), ("query parser", 2)]
+    ("name", "value"),
+    [
+        ("etag", "stong"),
+        ("etag", 0),
+        ("etag", 1),
+        ("etag", 5),
+        ("etag", None),
+        ("query parser", "qs"),
+        ("query parser", 1),
+    ],
 )
 def test_a_value_that_a_setting_does_not_know_is_an_error_with_words(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=rf"set\('{name}'\): unknown value .* it takes .*, or a function"):

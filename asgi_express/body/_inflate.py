@@ -130,11 +130,8 @@ def _zlib(raw: bytes, wbits: int) -> Iterator[bytes]:
                 data = stream.unused_data if stream.eof else stream.unconsumed_tail
                 if piece:
                     yield piece
-        while not stream.eof:
-            piece = stream.decompress(b"", _PIECE)
-            if not piece:
-                raise _cut_off()
-            yield piece
+        if not stream.eof:  # it ends with a checksum, so there is input left as long as there is output left
+            raise _cut_off()
     except zlib.error as error:
         raise _broken(str(error).rpartition(": ")[2]) from None
 

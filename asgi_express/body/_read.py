@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from asgi_express._inbox import too_large
@@ -84,7 +85,7 @@ async def take(req: Request, limit: float, *, coded: bool) -> bytes | None:
     length = declared_length(req)
     allowed = limit
     if coded:  # what inflates to the limit is hardly longer than that itself
-        allowed += limit // 8 + 1024
+        allowed += limit / 8 + 1024  # not //: infinity // 8 is no number
     inbox = req._incoming
     try:
         body = await inbox.read(None if allowed == math.inf else int(allowed))
@@ -112,15 +113,9 @@ async def drain(req: Request, res: Response, error: BodyError) -> None:
     inbox = req._incoming
     left = (declared_length(req) or 0) - getattr(error, "received", 0)
     if left <= _DRAIN_BYTES and req.get("Expect") is None:
-        drained = 0
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(_DRAIN_SECONDS):
-                while not (inbox.complete or inbox.disconnected) and drained <= _DRAIN_BYTES:
-                    await inbox._take()  # it was read in part, which stream() refuses
-                    drained += sum(map(len, inbox._chunks))
-                    inbox._chunks.clear()
-        except TimeoutError:
-            pass
+                await inbox.drain(_DRAIN_BYTES)  # it was read in part, which stream() refuses
     if not inbox.complete and not res.headers_sent and _is_http1(req):
         res.set("Connection", "close")
 

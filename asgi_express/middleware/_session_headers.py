@@ -11,7 +11,7 @@ _Pairs = list[tuple[bytes, bytes]]
 
 def cookie_header(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """Return the cookies of a request; HTTP/2 splits them over lines."""
-    return b"; ".join(value for name, value in headers if name.lower() == b"cookie").decode("latin-1")
+    return b"; ".join(value for name, value in headers if name == b"cookie").decode("latin-1")
 
 
 def with_session_headers(headers: Iterable[tuple[bytes, bytes]], set_cookie: str | None) -> _Pairs:

@@ -169,10 +169,10 @@ class MemoryStore:
     def _purge(self, now: float) -> None:
         """Let go what has expired: O(log n) for each key, once for each time that it was due."""
         while self._queue and self._queue[0][0] <= now:
-            due, key = heappop(self._queue)
+            _, key = heappop(self._queue)
             entry = self._entries.get(key)
-            if entry is None or entry.queued != due:
-                continue  # deleted, or queued for another time as well
+            if entry is None:
+                continue
             if entry.expires <= now:
                 del self._entries[key]
             else:

@@ -1,0 +1,1 @@
+"""The middleware: each for itself, and all of them through one contract."""

@@ -1,0 +1,95 @@
+"""The pages about middleware do not lie: their Python blocks run and answer, their tables name what there is."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx2
+import pytest
+
+from asgi_express import middleware
+
+PAGES = Path(__file__).parents[2] / "docs" / "middleware"
+
+
+class Call(NamedTuple):
+    """A request and what must come back."""
+
+    method: str
+    path: str
+    status: int
+    answer: object
+
+
+CALLS: dict[str, list[list[Call]]] = {
+    "session": [
+        [Call("GET", "/", 200, {"visits": 1}), Call("GET", "/", 200, {"visits": 2})],
+        [
+            Call("GET", "/me", 200, {"user": None}),
+            Call("POST", "/login", 200, {"user": "ada"}),
+            Call("GET", "/me", 200, {"user": "ada"}),
+            Call("POST", "/logout", 200, {"user": None}),
+            Call("GET", "/me", 200, {"user": None}),
+        ],
+    ],
+}
+"""For each page and each of its Python blocks, in order."""
+
+
+def page(name: str) -> str:
+    return (PAGES / f"{name}.md").read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", page(name), re.MULTILINE | re.DOTALL)
+
+
+def test_every_block_of_every_page_is_run() -> None:
+    assert {path.stem: len(blocks(path.stem)) for path in PAGES.glob("*.md")} == {
+        name: len(calls) for name, calls in CALLS.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        pytest.param(source, calls, id=f"{name}-{number}")
+        for name, each in CALLS.items()
+        for number, (source, calls) in enumerate(zip(blocks(name), each, strict=True))
+    ],
+)
+async def test_a_block_runs_and_answers(source: str, calls: list[Call]) -> None:
+    names: dict[str, Any] = {"__name__": "main"}
+    exec(compile(source, "docs", "exec"), names)
+    transport = httpx2.ASGITransport(app=names["app"])
+    async with httpx2.AsyncClient(transport=transport, base_url="https://testserver") as client:
+        for call in calls:
+            answer = await client.request(call.method, call.path)
+            assert (answer.status_code, answer.json()) == (call.status, call.answer), call
+
+
+@pytest.mark.parametrize("name", middleware.__all__)
+def test_a_page_lists_every_option_with_its_default(name: str) -> None:
+    table = page(name.lower()).partition("\n## Options\n")[2].partition("\n## ")[0]
+    listed = " ".join(re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE))
+    options = inspect.signature(getattr(middleware, name)).parameters
+    assert set(re.findall(r"`(\w+)`", listed)) == set(options)
+    rows = [row for row in table.splitlines() if row]
+    for option in options.values():
+        if isinstance(option.default, str | bool):
+            row = next(row for row in rows if f"`{option.name}`" in row.split("|")[1])
+            assert f'`"{option.default}"`' in row or f"`{option.default}`" in row, option
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_tests_that_a_page_names_are_there(name: str) -> None:
+    here = Path(__file__).parent
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in [*here.glob(f"{name}/*.py"), *here.glob(f"test_{name}.py")]
+    )
+    named = re.findall(r"`(test_\w+|[A-Z]{3,})`", page(name))
+    assert len(named) > 5
+    assert [test for test in named if not re.search(rf"^(async def |def )?{test}\b", text, re.MULTILINE)] == []
