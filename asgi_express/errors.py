@@ -9,27 +9,59 @@
     └── HTTPError            an answer: status, type, message, headers
         ├── DecodeError      400, a parameter is not valid percent-encoded UTF-8
         ├── BodyError        4xx, a body that cannot be used; ``type`` as in body-parser
-        └── ClientDisconnect 400, the client left before its body was complete
+        ├── ClientDisconnect 400, the client left before its body was complete
+        └── NamedHTTPError   BadRequest, Unauthorized, Forbidden, NotFound ...: a class for each usual status
 
 The first two are programmer's errors. The message of an ``HTTPError`` reaches the client only if ``expose``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from asgi_express._status import reason
 
 __all__ = [
+    "BadGateway",
+    "BadRequest",
     "BodyError",
     "ClientDisconnect",
+    "Conflict",
     "DecodeError",
     "ExpressError",
+    "Forbidden",
+    "GatewayTimeout",
+    "Gone",
     "HTTPError",
     "HeadersSentError",
+    "ImATeapot",
+    "InternalServerError",
+    "LengthRequired",
+    "Locked",
+    "MethodNotAllowed",
+    "MisdirectedRequest",
     "MisuseError",
+    "NamedHTTPError",
+    "NotAcceptable",
+    "NotFound",
     "PathError",
+    "PayloadTooLarge",
+    "PaymentRequired",
+    "PreconditionFailed",
+    "PreconditionRequired",
+    "RangeNotSatisfiable",
+    "RequestHeaderFieldsTooLarge",
+    "RequestTimeout",
+    "ServiceUnavailable",
+    "TooEarly",
+    "TooManyRequests",
+    "URITooLong",
+    "Unauthorized",
+    "UnavailableForLegalReasons",
+    "UnprocessableEntity",
+    "UnsupportedMediaType",
+    "UpgradeRequired",
 ]
 
 
@@ -150,3 +182,211 @@ class ClientDisconnect(HTTPError):
     def __init__(self, received: int = 0) -> None:
         super().__init__(400, "request aborted", type="request.aborted")
         self.received = received
+
+
+class NamedHTTPError(HTTPError):
+    """An ``HTTPError`` whose class is its status: ``raise NotFound("no such user")``.
+
+    Args:
+        message: what went wrong; the reason phrase of the status by default.
+        type: a stable machine-readable word.
+        expose: whether the client may read the message; by default for statuses below 500.
+        headers: headers for the answer.
+    """
+
+    code: ClassVar[int]
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        type: str | None = None,  # noqa: A002 - the word that body-parser and http-errors use
+        expose: bool | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(self.code, message, type=type, expose=expose, headers=headers)
+
+
+class BadRequest(NamedHTTPError):
+    """400 Bad Request."""
+
+    code = 400
+
+
+class Unauthorized(NamedHTTPError):
+    """401 Unauthorized."""
+
+    code = 401
+
+
+class PaymentRequired(NamedHTTPError):
+    """402 Payment Required."""
+
+    code = 402
+
+
+class Forbidden(NamedHTTPError):
+    """403 Forbidden."""
+
+    code = 403
+
+
+class NotFound(NamedHTTPError):
+    """404 Not Found."""
+
+    code = 404
+
+
+class MethodNotAllowed(NamedHTTPError):
+    """405 Method Not Allowed."""
+
+    code = 405
+
+
+class NotAcceptable(NamedHTTPError):
+    """406 Not Acceptable.
+
+    Attributes:
+        types: the media types that there would have been, for ``res.format``.
+    """
+
+    code = 406
+    types: Sequence[str] = ()
+
+
+class RequestTimeout(NamedHTTPError):
+    """408 Request Timeout."""
+
+    code = 408
+
+
+class Conflict(NamedHTTPError):
+    """409 Conflict."""
+
+    code = 409
+
+
+class Gone(NamedHTTPError):
+    """410 Gone."""
+
+    code = 410
+
+
+class LengthRequired(NamedHTTPError):
+    """411 Length Required."""
+
+    code = 411
+
+
+class PreconditionFailed(NamedHTTPError):
+    """412 Precondition Failed."""
+
+    code = 412
+
+
+class PayloadTooLarge(NamedHTTPError):
+    """413 Payload Too Large."""
+
+    code = 413
+
+
+class URITooLong(NamedHTTPError):
+    """414 URI Too Long."""
+
+    code = 414
+
+
+class UnsupportedMediaType(NamedHTTPError):
+    """415 Unsupported Media Type."""
+
+    code = 415
+
+
+class RangeNotSatisfiable(NamedHTTPError):
+    """416 Range Not Satisfiable."""
+
+    code = 416
+
+
+class ImATeapot(NamedHTTPError):
+    """418 I'm a Teapot."""
+
+    code = 418
+
+
+class MisdirectedRequest(NamedHTTPError):
+    """421 Misdirected Request."""
+
+    code = 421
+
+
+class UnprocessableEntity(NamedHTTPError):
+    """422 Unprocessable Entity."""
+
+    code = 422
+
+
+class Locked(NamedHTTPError):
+    """423 Locked."""
+
+    code = 423
+
+
+class TooEarly(NamedHTTPError):
+    """425 Too Early."""
+
+    code = 425
+
+
+class UpgradeRequired(NamedHTTPError):
+    """426 Upgrade Required."""
+
+    code = 426
+
+
+class PreconditionRequired(NamedHTTPError):
+    """428 Precondition Required."""
+
+    code = 428
+
+
+class TooManyRequests(NamedHTTPError):
+    """429 Too Many Requests."""
+
+    code = 429
+
+
+class RequestHeaderFieldsTooLarge(NamedHTTPError):
+    """431 Request Header Fields Too Large."""
+
+    code = 431
+
+
+class UnavailableForLegalReasons(NamedHTTPError):
+    """451 Unavailable For Legal Reasons."""
+
+    code = 451
+
+
+class InternalServerError(NamedHTTPError):
+    """500 Internal Server Error."""
+
+    code = 500
+
+
+class BadGateway(NamedHTTPError):
+    """502 Bad Gateway."""
+
+    code = 502
+
+
+class ServiceUnavailable(NamedHTTPError):
+    """503 Service Unavailable."""
+
+    code = 503
+
+
+class GatewayTimeout(NamedHTTPError):
+    """504 Gateway Timeout."""
+
+    code = 504

@@ -17,7 +17,7 @@ from asgi_express._files import Files
 from asgi_express._headers import header_value, with_charset
 from asgi_express._outgoing import BODILESS
 from asgi_express._status import reason
-from asgi_express.errors import HTTPError, MisuseError
+from asgi_express.errors import MisuseError, NotAcceptable
 from asgi_express.types import Duration
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Response(Files):
                 ``(req, res)``, ``(req)`` or nothing, and may return the body.
 
         Raises:
-            HTTPError: 406, none is acceptable and there is no default.
+            NotAcceptable: 406, none is acceptable and there is no default.
 
         Example::
 
@@ -166,8 +166,8 @@ class Response(Files):
         elif "default" in answers:
             answer = answers["default"]
         else:
-            error = HTTPError(406)
-            error.types = [_full_type(each) for each in kinds]  # type: ignore[attr-defined]
+            error = NotAcceptable()
+            error.types = [_full_type(each) for each in kinds]
             raise error
         self._defer_handler(answer)
         return self
