@@ -28,7 +28,7 @@ def cookie_parser(secrets: str | Sequence[str]) -> Callable[[Request, Any, Next]
 
         app.use(cookie_parser(["new secret", "old secret"]))
     """
-    each = tuple(secrets) if isinstance(secrets, list | tuple) else (secrets,)
+    each: tuple[Any, ...] = tuple(secrets) if isinstance(secrets, list | tuple) else (secrets,)
     if not all(isinstance(secret, str) for secret in each):
         msg = f"cookie_parser: a secret must be text, got {[type(secret).__name__ for secret in each]}"
         raise TypeError(msg)

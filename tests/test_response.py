@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -829,7 +829,7 @@ async def test_headers_that_were_set_before_an_app_are_added_to_its_answer() -> 
 async def test_an_answer_of_an_app_is_finished_with_its_last_piece() -> None:
     heard: list[Any] = []
 
-    async def pieces() -> Any:
+    async def pieces() -> AsyncIterator[str]:
         for piece in ("a", "b"):
             heard.append(responses[0].finished)
             yield piece

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from asgi_express._units import parse_duration
 from asgi_express.middleware._origins import OriginPolicy, OriginSpec, Tolerated
@@ -265,7 +265,7 @@ def mark(headers: Iterable[tuple[bytes, bytes]], additions: Sequence[tuple[bytes
     return marked
 
 
-def _refuse(words: str) -> None:
+def _refuse(words: str) -> NoReturn:
     msg = f"CORS: {words}"
     raise ValueError(msg)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, cast
 
 __all__ = ["CODINGS", "LEVELS", "Coding", "Encoder", "Work", "codings", "encode", "installed"]
 
@@ -194,38 +194,51 @@ def _library(name: str) -> ModuleType | None:
 
 
 class _Deflate:
-    __slots__ = ("_raw", "compress", "finish")
+    __slots__ = ("_raw",)
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self.compress: Callable[[Buffer], bytes] = raw.compress
-        self.finish: Callable[[], bytes] = raw.flush
+
+    def compress(self, data: Buffer) -> bytes:
+        return cast("bytes", self._raw.compress(data))
 
     def flush(self) -> bytes:
-        flushed: bytes = self._raw.flush(zlib.Z_SYNC_FLUSH)
-        return flushed
+        return cast("bytes", self._raw.flush(zlib.Z_SYNC_FLUSH))
+
+    def finish(self) -> bytes:
+        return cast("bytes", self._raw.flush())
 
 
 class _Brotli:
-    __slots__ = ("compress", "finish", "flush")
-
-    def __init__(self, raw: Any) -> None:
-        self.compress: Callable[[Buffer], bytes] = raw.process
-        self.flush: Callable[[], bytes] = raw.flush
-        self.finish: Callable[[], bytes] = raw.finish
-
-
-class _Zstd:
-    __slots__ = ("_raw", "compress", "finish")
+    __slots__ = ("_raw",)
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        self.compress: Callable[[Buffer], bytes] = raw.compress
-        self.finish: Callable[[], bytes] = raw.flush  # FLUSH_FRAME
+
+    def compress(self, data: Buffer) -> bytes:
+        return cast("bytes", self._raw.process(data))
 
     def flush(self) -> bytes:
-        flushed: bytes = self._raw.flush(self._raw.FLUSH_BLOCK)
-        return flushed
+        return cast("bytes", self._raw.flush())
+
+    def finish(self) -> bytes:
+        return cast("bytes", self._raw.finish())
+
+
+class _Zstd:
+    __slots__ = ("_raw",)
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def compress(self, data: Buffer) -> bytes:
+        return cast("bytes", self._raw.compress(data))
+
+    def flush(self) -> bytes:
+        return cast("bytes", self._raw.flush(self._raw.FLUSH_BLOCK))
+
+    def finish(self) -> bytes:
+        return cast("bytes", self._raw.flush())  # FLUSH_FRAME
 
 
 def _brotli(module: ModuleType, quality: int) -> Callable[[int | None], Encoder]:
@@ -254,12 +267,14 @@ def _zstd(module: ModuleType, level: int) -> Callable[[int | None], Encoder]:
 class _Padded:
     """Put bytes between the first part that can be decoded and the next."""
 
-    __slots__ = ("_encoder", "_filler", "compress")
+    __slots__ = ("_encoder", "_filler")
 
     def __init__(self, encoder: Encoder, filler: bytes) -> None:
         self._encoder = encoder
         self._filler = filler
-        self.compress = encoder.compress
+
+    def compress(self, data: Buffer) -> bytes:
+        return self._encoder.compress(data)
 
     def flush(self) -> bytes:
         filler, self._filler = self._filler, b""
@@ -338,11 +353,11 @@ class Work:
 
 
 def _slices(data: Buffer, work: Work) -> Iterator[Buffer]:
-    with memoryview(data) as view:
-        for start in range(0, len(view), SLICE):
-            if not work.is_wanted:
-                return
-            yield view[start : start + SLICE]
+    view = memoryview(data)
+    for start in range(0, len(view), SLICE):
+        if not work.is_wanted:
+            return
+        yield view[start : start + SLICE]
 
 
 def encode(encoder: Encoder, data: Buffer, *, last: bool, work: Work | None = None) -> bytes:

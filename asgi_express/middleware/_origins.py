@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, cast
 
 from asgi_express.middleware._public_suffixes import is_public_suffix
 from asgi_express.types import Scope
@@ -167,7 +167,7 @@ class OriginPolicy:
 
     # -- reading the configuration
 
-    def _refuse(self, words: str) -> None:
+    def _refuse(self, words: str) -> NoReturn:
         msg = f"{self._option}: {words}"
         raise ValueError(msg)
 
@@ -193,7 +193,6 @@ class OriginPolicy:
         parts = _ENTRY.match(entry.lower())
         if parts is None:
             self._refuse(_advice(entry))
-            return
         scheme, wildcard, host, port = parts.groups()
         if scheme is None:
             if not wildcard:
@@ -248,7 +247,6 @@ class OriginPolicy:
                 continue
             return len(arguments) == 2
         self._refuse(f"{function!r} must take (origin) or (origin, scope)")
-        return False
 
 
 def origin_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
