@@ -1,28 +1,58 @@
-"""The charset of a request body, and text out of bytes.
+"""Charsets by the names that ``iconv-lite`` gives them, and decoding that refuses what is broken.
 
-Not every codec that Python knows is for bodies: ``punycode`` takes quadratic time (40 ms for 40 kB),
-``undefined`` and a name with a NUL raise what no reader expects, ``unicode_escape`` and ``utf-7`` are
-no character sets. Those of the WHATWG Encoding Standard are, and UTF-32.
+The names are a closed table. ``codecs.lookup`` would take ``idna`` or ``unicode_escape`` from a client, and
+``encodings`` keeps every name that it did not find, for ever.
 """
 
 from __future__ import annotations
 
-import codecs
+import re
+from encodings.aliases import aliases
+from functools import cache
 
 from asgi_express.errors import BodyError
 
-__all__ = ["charset_of", "check_charset", "decode"]
+__all__ = ["charset_of", "check_charset", "codec", "decode", "unsupported"]
 
-# By Python's own names.
-_CHARSETS = frozenset(
-    {
-        *("ascii", "utf-8", "utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le"),
-        *(f"iso8859-{part}" for part in range(1, 17) if part != 12),
-        *(f"cp{page}" for page in (866, 874, *range(1250, 1259))),
-        *("koi8-r", "koi8-u", "mac-roman", "mac-cyrillic"),
-        *("gbk", "gb2312", "gb18030", "big5", "big5hkscs", "euc_jp", "iso2022_jp", "shift_jis", "euc_kr"),
-    }
+_YEAR_OR_MARK = re.compile(r":\d{4}$|[^0-9a-z]")
+_LONGEST = 40
+
+# Python's codecs that read text as iconv-lite does. The stateful ones (ISO-2022, HZ, UTF-7) hide text from filters.
+_PLAIN = re.compile(
+    r"ascii|latin_1|iso8859_\d+|cp\d+|koi8_[rut]|mac_(?:cyrillic|greek|iceland|roman|turkish)|shift_jis|euc_jp|euc_kr|gbk"
+    r"|gb2312|gb18030|big5|big5hkscs|tis_620|ptcp154|kz1048|hp_roman8"
 )
+_MORE = {
+    "utf-8": "utf8 unicode11utf8 u8",
+    "utf-16": "utf16 u16",
+    "utf-16-le": "utf16le ucs2",
+    "utf-16-be": "utf16be",
+    "utf-32": "utf32 ucs4 u32",
+    "utf-32-le": "utf32le ucs4le",
+    "utf-32-be": "utf32be ucs4be",
+    "latin-1": "binary latin1 iso88591",
+    "cp932": "windows31j windows932 xsjis",
+    **{f"cp125{digit}": f"win125{digit}" for digit in range(9)},
+    # These have no alias in Python.
+    "koi8_u": "koi8u",
+    "koi8_t": "koi8t",
+    **{f"cp{page}": f"cp{page} ibm{page}" for page in (720, 737, 856, 874)},
+}
+
+# How much is looked at to tell the byte order of UTF-16 and UTF-32 without a mark.
+_SAMPLE = 200
+
+
+@cache
+def _names() -> dict[str, str]:
+    names = {_canonical(alias): target for alias, target in aliases.items() if _PLAIN.fullmatch(target)}
+    names |= {_canonical(target): target for target in names.values()}
+    names |= {word: target for target, words in _MORE.items() for word in words.split()}
+    return names
+
+
+def _canonical(name: str) -> str:
+    return _YEAR_OR_MARK.sub("", name.lower())
 
 
 def charset_of(content_type: str) -> str:
@@ -34,8 +64,20 @@ def charset_of(content_type: str) -> str:
     return "utf-8"
 
 
+def codec(charset: str) -> str | None:
+    """Return Python's name for a charset, in any spelling that ``iconv-lite`` takes; ``None`` if there is none."""
+    return _names().get(_canonical(charset)) if len(charset) <= _LONGEST else None
+
+
+def unsupported(charset: str) -> BodyError:
+    """Return the error for a charset that is not known, in body-parser's words."""
+    shown = charset[:_LONGEST]
+    message = f'unsupported charset "{shown.upper()}"'
+    return BodyError(415, message, type="charset.unsupported", charset=shown.lower())
+
+
 def check_charset(charset: str, *, unicode_only: bool = False) -> str:
-    """Return Python's name of a charset.
+    """Return a charset that a body may be read in.
 
     Args:
         charset: the name that the client gave.
@@ -44,24 +86,44 @@ def check_charset(charset: str, *, unicode_only: bool = False) -> str:
     Raises:
         BodyError: 415 ``charset.unsupported``.
     """
-    try:
-        name = codecs.lookup(charset).name
-    except (LookupError, ValueError):
-        name = ""
-    if name not in _CHARSETS or (unicode_only and not name.startswith("utf-")):
-        message = f'unsupported charset "{charset.upper()}"'
-        raise BodyError(415, message, type="charset.unsupported", charset=charset)
-    return name
+    name = codec(charset)
+    if name is None or (unicode_only and not name.startswith("utf-")):
+        raise unsupported(charset)
+    return charset
 
 
 def decode(body: bytes, charset: str) -> str:
-    """Decode a body by a charset that was checked, and drop its byte order mark.
+    """Return a body as text, without its byte order mark.
+
+    Args:
+        body: the bytes.
+        charset: a charset that ``codec`` knows.
 
     Raises:
-        BodyError: 400 ``entity.parse.failed``, it is not in that charset.
+        BodyError: 415 ``charset.unsupported``; 400 ``entity.parse.failed``, the body is not in that charset.
     """
+    name = codec(charset)
+    if name is None:
+        raise unsupported(charset)
+    if name in ("utf-16", "utf-32"):
+        name = _byte_order(body, name)
     try:
-        return body.decode(charset).removeprefix("\ufeff")
+        text = body.decode(name)
     except UnicodeDecodeError as error:
         message = f"the body is not {charset}: {error.reason} at byte {error.start}"
         raise BodyError(400, message, type="entity.parse.failed", body=body) from None
+    return text.removeprefix("\ufeff")
+
+
+def _byte_order(body: bytes, name: str) -> str:
+    """Tell the byte order: by the mark, else by where the zeros of ASCII text are, else the small end first."""
+    if name == "utf-16":
+        if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            big = body[:1] == b"\xfe"
+        else:
+            big = body[0:_SAMPLE:2].count(0) > body[1:_SAMPLE:2].count(0)
+    elif body[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        big = body[:1] == b"\0"
+    else:
+        big = body[0:_SAMPLE:4].count(0) > body[3:_SAMPLE:4].count(0)
+    return name + ("-be" if big else "-le")

@@ -177,6 +177,9 @@ def _date(expires: datetime | float) -> str:
             # The zone of the server would be a guess, and a different one on the next machine.
             _invalid("option expires (a datetime without a time zone)", expires)
         expires = expires.timestamp()
+    elif isinstance(expires, bool) or not isinstance(expires, (int, float)):
+        msg = f"option expires is a datetime or seconds since the epoch, not {expires!r}"
+        raise TypeError(msg)
     try:
         return format_http_date(expires)
     except ValueError:

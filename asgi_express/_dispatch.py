@@ -47,7 +47,7 @@ _SLOW = 0.1
 
 # Each awaited next() takes three Python frames of the 1000 that CPython allows by default; the rest
 # is for the server, the host and what the handlers call themselves.
-_FRAMES_PER_AWAITED_NEXT = 5
+_FRAMES_PER_AWAITED_NEXT = 8
 
 
 class Continuation:
@@ -370,9 +370,11 @@ class Walk(Selection):
             await res._push()
             self.unhandled = _as_exception(error)
         else:
-            _final.log_error(error, req, res)
             _final.answer_error(error, res)
-            await res._push()
+            try:
+                await res._push()
+            finally:
+                _final.log_error(error, req, res)
 
     def _late(self, error: Exception) -> None:
         """An error after the walk was over: whoever is outside gets it only if the client has no answer."""

@@ -23,6 +23,7 @@ from asgi_express.types import HandlerSpec
 __all__ = [
     "APP",
     "ERROR",
+    "MAX_NESTING",
     "PARAM",
     "ROUTER",
     "SOCKET",
@@ -43,6 +44,8 @@ APP = 5
 PARAM = 6
 SOCKET = 7
 ROUTER = 8
+
+MAX_NESTING = 100
 
 _WORDS = (
     "expected a handler of (req, res, next), (req, res), (req) or (), "
@@ -95,12 +98,19 @@ def name_of(fn: Any) -> str:
 
 
 def flatten(handlers: Iterable[Any]) -> list[Any]:
-    """Unnest lists of handlers, to any depth."""
+    """Unnest lists of handlers.
+
+    Raises:
+        TypeError: they are nested more than 100 deep, as a list that contains itself is.
+    """
     flat: list[Any] = []
     pending = [iter(handlers)]
     while pending:
         for item in pending[-1]:
             if isinstance(item, (list, tuple)):
+                if len(pending) > MAX_NESTING:
+                    msg = f"handlers are nested more than {MAX_NESTING} deep; does a list contain itself?"
+                    raise TypeError(msg)
                 pending.append(iter(item))
                 break
             flat.append(item)
@@ -243,6 +253,7 @@ def blocking(fn: Callable[..., Any]) -> Callable[..., Any]:
 
         app.get("/report", blocking(make_report))
 
+    There is no event loop in the thread: what needs one, such as ``req.on``, belongs in an ``async`` handler.
     The threads are those of the loop's default executor, the context variables those of the request.
 
     Raises:

@@ -275,3 +275,9 @@ def test_what_is_no_json_cookie_stays_text(text: str) -> None:
 def test_a_value_that_json_cannot_say_is_a_value_error(value: float) -> None:
     with pytest.raises(ValueError, match="JSON"):
         json_cookie(value)
+
+
+@pytest.mark.parametrize("expires", ["soon", True, [1]])
+def test_a_time_that_is_none_is_an_error_with_words(expires: Any) -> None:
+    with pytest.raises(TypeError, match="option expires is a datetime or seconds since the epoch"):
+        serialize_cookie("a", "b", expires=expires)

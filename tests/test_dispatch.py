@@ -124,8 +124,8 @@ async def test_awaiting_next_too_deep_is_an_error_with_words(caplog: pytest.LogC
     app.get("/", sends("never"))
     answer = await ask(app)
     assert answer.status == 500
-    assert "await next() is nested 200 deep" in caplog.text
-    app.stack[:] = app.stack[-150:]
+    assert "await next() is nested 125 deep" in caplog.text
+    app.stack[:] = app.stack[-100:]
     assert (await ask(app)).text == "never"
 
 

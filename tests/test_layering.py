@@ -83,7 +83,7 @@ TABLE: dict[str, set[str]] = {
     },
     "application": {"_camel", "_events", "_verbs", "errors", "router"},
     # used by applications, not by the core
-    "body": {"_inbox", "_negotiation", "_query", "_units", "errors", "types"},
+    "body": {"_charset", "_inbox", "_negotiation", "_query", "_units", "errors", "types"},
     "cookies": {"request", "types"},
     "server": {"errors", "types"},
     "sse": {"_json", "_units", "errors", "types"},

@@ -252,7 +252,7 @@ async def test_text_is_decoded_by_the_charset_of_its_type(kind: str | None, body
         ("utf-8", b"ab\xff", 400, ["entity.parse.failed", "the body is not utf-8: invalid start byte at byte 2"]),
         ("ascii", b"\xff", 400, ["entity.parse.failed", "the body is not ascii: ordinal not in range(128) at byte 0"]),
         *(
-            (charset, b"x", 415, ["charset.unsupported", f'unsupported charset "{charset.upper()}"'])
+            (charset, b"x", 415, ["charset.unsupported", f'unsupported charset "{charset[:40].upper()}"'])
             for charset in (
                 *("punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape", "utf-7", "utf-8-sig"),
                 *("rot13", "hex", "base64", "zlib", "bz2", "mbcs", "x" * 5000, "a\0b", "../../etc/passwd", "é"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from starlette.responses import PlainTextResponse
 
-from asgi_express import Express, MisuseError, PathError, Router, RouteMatch, next_app
+from asgi_express import Express, MisuseError, PathError, RouteMatch, Router, next_app
 from asgi_express._verbs import METHODS
 from tests.asgi import Socket, ask
 
@@ -72,13 +72,16 @@ async def test_the_decorator_and_the_call_are_the_same_registration() -> None:
     def last(req: Any, res: Any) -> None:
         res.send("last")
 
-    assert callable(a) and callable(b) and callable(c) and callable(d) and callable(double) and callable(last)
+    assert all(map(callable, (a, b, c, d, double, last)))
     answers = [(await ask(router, path)).text for path in ("/a", "/b", "/c", "/d/x", "/id/7", "/zzz")]
     assert answers == ["a", "b", "GET", "d", "77", "last"]
     assert (await ask(router, "/a")).headers["x-guard"] == "1"
     assert callable(guard)
     assert callable(show)
 
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
 
 REFUSED: list[tuple[str, Any, type[Exception], str]] = [
     ("a number", lambda r: r.use(1), TypeError, "must be a function, got 1"),
@@ -93,12 +96,13 @@ REFUSED: list[tuple[str, Any, type[Exception], str]] = [
     ("no app at all", lambda r: r.mount("/x", 5), TypeError, "expected an ASGI app, got 5"),
     ("a path with a modifier", lambda r: r.get("/x?", sends("x")), PathError, "Unexpected ?"),
     ("a path that is a number", lambda r: r.route(5), TypeError, "5"),
-    ("a param without a name", lambda r: r.param("", lambda req, res, next, value: 0), TypeError, "name of a parameter"),
+    ("a param without a name", lambda r: r.param("", sends("x")), TypeError, "name of a parameter"),
     ("a param that is a number", lambda r: r.param(5, sends("x")), TypeError, "name of a parameter"),
     ("a param callback of two", lambda r: r.param("id", sends("x")), TypeError, "(req, res, next, value, name)"),
     ("an app as a param callback", lambda r: r.param("id", Router()), TypeError, "(req, res, next, value, name)"),
     ("a WebSocket handler of none", lambda r: r.ws("/x", lambda: 0), TypeError, "takes 0 positional parameters"),
     ("an empty list of them", lambda r: r.ws("/x", []), TypeError, "requires a handler function"),
+    ("a list in itself", lambda r: r.use(ENDLESS), TypeError, "nested more than 100 deep"),
     ("itself", lambda r: r.use(r), TypeError, "cannot be mounted below itself"),
 ]
 
@@ -124,7 +128,7 @@ def test_a_cycle_through_other_routers_is_refused() -> None:
 def test_a_camel_case_name_says_the_snake_case_one() -> None:
     router: Any = Router()
     with pytest.raises(AttributeError, match="'post_match'"):
-        router.postMatch
+        _ = router.postMatch
     with pytest.raises(AttributeError, match="'merge_params'"):
         router.mergeParams = True
 

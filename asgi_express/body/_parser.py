@@ -11,8 +11,8 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgi_express._charset import codec, unsupported
 from asgi_express._negotiation import type_is
-from asgi_express.body._charset import codec, unsupported
 from asgi_express.body._inflate import Inflater, inflate, inflater
 from asgi_express.body._media import parameters
 from asgi_express.body._options import Options

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
-from asgi_express.body._charset import codec, decode
+from asgi_express._charset import codec, decode
 from asgi_express.body._options import TypeSpec, Verify, flag, function, options_of
 from asgi_express.body._parser import Handler, parser
 from asgi_express.errors import BodyError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asgi_express.body._charset import codec, decode
+from asgi_express._charset import codec, decode
 from asgi_express.body._options import TypeSpec, Verify, options_of
 from asgi_express.body._parser import Handler, parser
 from asgi_express.types import Size

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from asgi_express import _query
-from asgi_express.body._charset import decode
+from asgi_express._charset import decode
 from asgi_express.body._options import TypeSpec, Verify, flag, options_of
 from asgi_express.body._parser import Handler, parser
 from asgi_express.errors import BodyError

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from asgi_express._charset import codec
 from asgi_express.body import text, urlencoded
-from asgi_express.body._charset import codec
 from asgi_express.body._media import parameters
 from tests.body.driver import application, post
 from tests.cases import HOSTILE, assert_linear

@@ -9,17 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any
 
-from asgi_express import Express, HeadersSentError, Router
-
-JSON: TypeAlias = Any
-Action: TypeAlias = list[JSON]
-Handler: TypeAlias = Callable[..., Any]
-Steps: TypeAlias = Generator[Awaitable[Any], None, tuple[Any, ...] | None]
+from asgi_express import Express, Router
+from tests.conformance.actions import Action, Call, Handler, Steps, describe_error, given, perform
+from tests.conformance.bodies import JSON
+from tests.conformance.parsers import parser
+from tests.conformance.values import FUNCTIONS, revive, snake_case
 
 NOTES = "conformance.notes"
 """The scope key of the `Notes`; without one, nothing is noted down."""
@@ -57,15 +55,6 @@ class _Env:
         return self.style is Style.AWAITED
 
 
-class ProgramError(Exception):
-    """The error that a program throws; ``more`` has its further properties (``status``, ``headers``)."""
-
-    def __init__(self, text: str, more: dict[str, JSON] | None = None) -> None:
-        super().__init__(text)
-        for name, value in (more or {}).items():
-            setattr(self, _snake_case(name), value)
-
-
 def build_app(program: dict[str, JSON], style: Style) -> Express:
     """Return the application that a program describes."""
     app = Express()
@@ -81,12 +70,21 @@ def register_alone(on: str, entry: dict[str, JSON]) -> None:
 
 def _fill(target: Any, program: dict[str, JSON], env: _Env) -> None:
     for name, value in program.get("settings", {}).items():
-        target.set(name, value)
+        target.set(name, revive(value))
     for entry in program["stack"]:
         _register(target, entry, env)
 
 
 def _register(target: Any, entry: dict[str, JSON], env: _Env) -> None:
+    if "set" in entry:
+        target.set(*given(entry["set"]))
+        return
+    if "engine" in entry:
+        target.engine(entry["engine"], FUNCTIONS[entry["as"]])
+        return
+    if "locals" in entry:
+        target.locals.update(entry["locals"])
+        return
     nodes = [_node(node, env) for node in entry.get("nodes", ())]
     if "use" in entry:
         if entry["use"] is None:
@@ -110,9 +108,11 @@ def _node(node: JSON, env: _Env) -> Any:
         return env.named[node["ref"]]
     if "value" in node:
         return node["value"]  # something that is no handler at all
+    if "parser" in node:
+        return parser(node)
     made: Any
     if "router" in node:
-        made = Router(**{_snake_case(name): value for name, value in node["router"].get("options", {}).items()})
+        made = Router(**{snake_case(name): value for name, value in node["router"].get("options", {}).items()})
         _fill(made, {"stack": node["router"]["stack"]}, env)
     elif "app" in node:
         made = Express()
@@ -204,16 +204,17 @@ class _Run:
     def __init__(self, spec: dict[str, JSON], env: _Env) -> None:
         self.id: str = spec["id"]
         self.actions: list[Action] = spec["do"]
+        self.quiet: bool = spec.get("quiet", False)
         self.env = env
         self.awaits = env.awaits(spec)
 
     def steps(self, req: Any, res: Any, *, err: Any = None, value: Any = None, name: str | None = None) -> Steps:
-        """Note the call down and perform the actions; see `_perform`."""
+        """Note the call down and perform the actions; see `perform`."""
         if name is not None:
             _note(req, f"{self.id}({name})", value)
         else:
-            _note(req, self.id, None if err is None else describe_error(err))
-        return _perform(self.actions, _Call(req, res, err, value, self.env))
+            _note(req, self.id, None if err is None or self.quiet else describe_error(err))
+        return perform(self.actions, Call(req, res, err, value, self.env.app))
 
     def plain(self, steps: Steps, next: Any) -> None:
         """Perform the actions without awaiting anything."""
@@ -238,70 +239,6 @@ class _Run:
                 return
             if self.awaits:
                 await answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    req: Any
-    res: Any
-    err: Any
-    value: Any
-    env: _Env
-
-    def read(self, name: str) -> JSON:
-        """Return what an action calls by Express's name."""
-        if name.startswith("param:"):
-            return self.req.params.get(name[6:])
-        if name == "value":
-            return self.value
-        if name == "headersSent":
-            return self.res.headers_sent
-        return getattr(self.req, _snake_case(name), None)
-
-
-_FINISHERS = {"send", "json", "end", "write", "sendStatus", "redirect"}
-_SETTERS = {"status", "set", "location"}
-
-
-def _perform(actions: Iterable[Action], call: _Call) -> Steps:
-    """Perform actions up to one that ends the handler.
-
-    Yields:
-        the response, after every action that can be awaited.
-
-    Returns:
-        what ``next`` is to be called with, or None if it is not to be called.
-    """
-    req, res = call.req, call.res
-    for name, *args in actions:
-        if name in _FINISHERS:
-            yield getattr(res, _snake_case(name))(*args)
-        elif name in _SETTERS:
-            getattr(res, name)(*args)
-        elif name == "show":
-            yield res.json({field: in_javascript_order(call.read(field)) for field in args})
-        elif name == "setting":
-            yield res.json({args[0]: call.env.app.get_setting(args[0])})
-        elif name == "next":
-            return tuple(args)
-        elif name == "nextErr":
-            return (ProgramError(*args),)
-        elif name == "forward":
-            return (call.err,)
-        elif name == "throw":
-            raise ProgramError(*args)
-        elif name == "rewriteUrl":
-            req.url = args[0]
-        elif name == "rewriteMethod":
-            req.method = args[0]
-        elif name == "setParam":
-            req.params[args[0]] = args[1]
-        elif name == "if":
-            wanted = call.read(args[0]) == args[1]
-            return (yield from _perform(args[2] if wanted else args[3] if len(args) > 3 else [], call))
-        else:
-            raise AssertionError(f"unknown action {name}")
-    return None
 
 
 def _note(req: Any, handler: str, extra: JSON) -> None:
@@ -329,11 +266,6 @@ def _note(req: Any, handler: str, extra: JSON) -> None:
 # JavaScript to Python.
 
 
-def _snake_case(name: str) -> str:
-    """``baseUrl`` and ``base_url``: the one difference in the names."""
-    return re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
-
-
 def _verb(method: str) -> str:
     """``m-search`` is no Python identifier."""
     return method.replace("-", "_")
@@ -349,27 +281,8 @@ def to_path(path: JSON) -> Any:
     return path
 
 
-def in_javascript_order(value: JSON) -> JSON:
-    """Return a value whose JSON text is that of JavaScript: there, keys that are array indexes come first, in order."""
-    if not isinstance(value, dict):
-        return value
-    indexes = sorted((name for name in value if re.fullmatch("0|[1-9][0-9]*", name)), key=int)
-    return {name: value[name] for name in [*indexes, *(name for name in value if name not in indexes)]}
-
-
 def describe_path(path: Any) -> JSON:
     """Return what ``route.path`` is in a trace; the texts of regular expressions are not compared."""
     if isinstance(path, list | tuple):
         return [describe_path(item) for item in path]
     return "RegExp" if isinstance(path, re.Pattern) else path
-
-
-def describe_error(err: Any) -> str:
-    """Return what an error is in a trace: its text, after its status if it has one that is a number."""
-    text = str(err)
-    if isinstance(err, HeadersSentError):
-        text = "Cannot set headers after they are sent to the client"  # Node's words
-    elif isinstance(err, bool):
-        text = text.lower()  # String(true)
-    status = getattr(err, "status", None)
-    return f"{status} {text}" if isinstance(status, int) else text

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import uvicorn
 
 from asgi_express import Express
-from tests.conformance.driver import Answer, disagreements, header_table, recorded_answer
-from tests.conformance.interpreter import JSON, Style, build_app
+from tests.conformance.bodies import JSON
+from tests.conformance.driver import Answer, body_pieces, disagreements, header_lines, header_table, recorded_answer
+from tests.conformance.interpreter import Style, build_app
 from tests.conformance.test_replay import PROGRAMS
 
 SAMPLE = 150
@@ -53,7 +54,9 @@ class Switch:
 async def serving(app: Any) -> AsyncIterator[int]:
     """Serve an application with uvicorn on a free port of the loopback interface."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, lifespan="off", log_level="critical", date_header=False, server_header=False)
+    # Who asks is up to the application, not to the server.
+    quiet: dict[str, Any] = {"lifespan": "off", "log_level": "critical", "date_header": False, "server_header": False}
+    config = uvicorn.Config(app, proxy_headers=False, **quiet)
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve([listener]))
     try:
@@ -66,17 +69,22 @@ async def serving(app: Any) -> AsyncIterator[int]:
 async def send_request(port: int, request: dict[str, JSON], headers: dict[str, str]) -> Answer:
     """Send one request on a connection of its own, byte for byte, and read the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    fields = {"Host": "example.test", "Connection": "close", **request.get("headers", {}), **headers}
-    head = [
-        f"{request['method']} {request['target']} HTTP/1.1",
-        *(f"{name}: {value}" for name, value in fields.items()),
-    ]
-    writer.write(("\r\n".join(head) + "\r\n\r\n").encode())
+    fields = [("Connection", "close"), *header_lines(request), *headers.items()]
+    head = [f"{request['method']} {request['target']} HTTP/1.1", *(f"{name}: {value}" for name, value in fields)]
+    writer.write(("\r\n".join(head) + "\r\n\r\n").encode("latin-1"))
+    writer.write(_body(request))
     async with asyncio.timeout(10):
         content = await reader.read()
     writer.close()
     await writer.wait_closed()
     return parse(content)
+
+
+def _body(request: dict[str, JSON]) -> bytes:
+    pieces = [piece for piece in body_pieces(request) if piece]
+    if "chunks" not in request:
+        return b"".join(pieces)
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
 def parse(content: bytes) -> Answer:
@@ -86,7 +94,7 @@ def parse(content: bytes) -> Answer:
     fields = [(name, value.strip()) for name, _, value in (line.partition(b":") for line in lines)]
     if (b"transfer-encoding", b"chunked") in fields:
         body = _unchunked(body)
-    return Answer(int(status.split(b" ")[1]), header_table(fields), body.decode())
+    return Answer(int(status.split(b" ")[1]), header_table(fields), body)
 
 
 def _unchunked(body: bytes) -> bytes:

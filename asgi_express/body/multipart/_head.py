@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from asgi_express.body._charset import codec, decode
+from asgi_express._charset import codec, decode
 from asgi_express.body._media import parameters
 from asgi_express.body.multipart._errors import broken
 from asgi_express.errors import BodyError

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+from asgi_express._charset import decode
 from asgi_express._inbox import too_large
 from asgi_express._units import parse_bytes
-from asgi_express.body._charset import decode
 from asgi_express.body.multipart._errors import limit_error
 from asgi_express.body.multipart._events import Events
 from asgi_express.body.multipart._head import Head, read_head

@@ -15,6 +15,7 @@ console.error = () => {}
 
 const { buildApp, registerAlone, notes } = await import('./lib/build.mjs')
 const { exchange } = await import('./lib/client.mjs')
+const { withTree } = await import('./lib/tree.mjs')
 
 const OUT = new URL('../recorded/', import.meta.url)
 const PROGRAMS = new URL('./programs/', import.meta.url)
@@ -139,27 +140,41 @@ function shorten(headers, body) {
   for (const name of Object.keys(headers).sort()) {
     if (!IGNORED_HEADERS.has(name)) kept[name] = headers[name]
   }
-  if (kept['content-length'] === String(Buffer.byteLength(body))) kept['content-length'] = '<length>'
+  if (kept['set-cookie']) kept['set-cookie'] = withoutClock(kept['set-cookie'])
+  if (kept['content-length'] === String(body.length)) kept['content-length'] = '<length>'
   if (kept.etag === weakTag(body)) kept.etag = '<weak tag>'
   return kept
 }
 
 function weakTag(body) {
   const hash = createHash('sha1').update(body).digest('base64').slice(0, 27)
-  return `W/"${Buffer.byteLength(body).toString(16)}-${hash}"`
+  return `W/"${body.length.toString(16)}-${hash}"`
 }
 
-function shortenBody(body) {
+/** Where Expires is Max-Age from now, the word `<from now>` stands for it. */
+function withoutClock(cookies) {
+  if (Array.isArray(cookies)) return cookies.map(withoutClock)
+  return cookies.replace(/(Max-Age=(-?\d+).*; Expires=)([^;]+)/, (all, before, age, date) =>
+    Math.abs(Date.parse(date) - Date.now() - age * 1000) < 5000 ? `${before}<from now>` : all
+  )
+}
+
+function shortenBody(bytes) {
   const [head, tail] = PAGE
+  const body = bytes.toString('utf8')
+  if (!bytes.equals(Buffer.from(body))) return { base64: bytes.toString('base64') }
   return body.startsWith(head) && body.endsWith(tail) ? { page: body.slice(head.length, -tail.length) } : body
 }
+
+const MODULES = ['express', 'router', 'path-to-regexp', 'finalhandler', 'body-parser', 'qs', 'send', 'serve-static']
+const OTHERS = ['cookie-parser', 'multer']
 
 async function versions() {
   const require = createRequire(import.meta.url)
   // `router` and `finalhandler` as Express resolves them.
   const resolve = (name) => require.resolve(name, { paths: [require.resolve('express')] })
   const found = {}
-  for (const name of ['express', 'router', 'path-to-regexp', 'finalhandler']) {
+  for (const name of [...MODULES, ...OTHERS]) {
     const [folder] = resolve(name).match(`^.*/node_modules/${name}/`)
     found[name] = JSON.parse(await readFile(`${folder}package.json`, 'utf8')).version
   }
@@ -178,4 +193,4 @@ function render(file, sets, programs) {
   return `{"file":${JSON.stringify(file)},"headers":[\n${lines(sets)}\n],"programs":[\n${blocks.join(',\n')}\n]}\n`
 }
 
-await main()
+await withTree(main)

@@ -1,7 +1,13 @@
 // Interprets a program (see ../README.md for the format) as a real Express
 // application. tests/conformance/interpreter.py is the other interpreter.
 
+import { STATUS_CODES } from 'node:http'
+
 import express from 'express'
+
+import { functions } from './functions.mjs'
+import { describeUpload, parser } from './parsers.mjs'
+import { hideRoot, placed } from './tree.mjs'
 
 /**
  * What the handlers of the current request note down. Requests are recorded
@@ -23,11 +29,46 @@ export function registerAlone(on, entry) {
 }
 
 function fill(target, { settings, stack }, env) {
-  for (const [name, value] of Object.entries(settings ?? {})) target.set(name, value)
+  for (const [name, value] of Object.entries(settings ?? {})) target.set(name, revive(value))
   for (const entry of stack) register(target, entry, env)
 }
 
+/** The value that a program means: what JSON cannot say is an object with one member whose name begins with `$`. */
+export function revive(value) {
+  if (Array.isArray(value)) return value.map(revive)
+  if (value === null || typeof value !== 'object') return value
+  const [name] = Object.keys(value)
+  switch (name) {
+    case '$fn':
+      return functions[value.$fn]
+    case '$file':
+      return placed(value.$file)
+    case '$bytes':
+      return Buffer.from(value.$bytes, 'base64')
+    case '$date':
+      return new Date(value.$date)
+    case '$number':
+      return Number(value.$number)
+    case '$undefined':
+      return undefined
+    default:
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, revive(item)]))
+  }
+}
+
 function register(target, entry, env) {
+  if (entry.set) {
+    target.set(entry.set[0], revive(entry.set[1]))
+    return
+  }
+  if (entry.engine) {
+    target.engine(entry.engine, functions[entry.as])
+    return
+  }
+  if (entry.locals) {
+    Object.assign(target.locals, entry.locals)
+    return
+  }
   const nodes = (entry.nodes ?? []).map((node) => toNode(node, env))
   if ('use' in entry) {
     if (entry.use === null) target.use(...nodes)
@@ -52,6 +93,7 @@ function toNode(node, env) {
   if (Array.isArray(node)) return node.map((item) => toNode(item, env))
   if (node.ref) return env.named.get(node.ref)
   if ('value' in node) return node.value // something that is no handler at all
+  if ('parser' in node) return parser(node, revive)
   let made
   if (node.router) {
     made = express.Router(node.router.options)
@@ -70,7 +112,7 @@ function toNode(node, env) {
 // function, so each kind has its own literal signature.
 function handler(spec, env) {
   const run = (req, res, next, err) => {
-    note(req, spec.id, err === undefined ? null : describe(err))
+    note(req, spec.id, err === undefined || spec.quiet ? null : describe(err))
     return perform(spec.do, { req, res, next, err, env })
   }
   if (spec.err) {
@@ -140,13 +182,31 @@ function describePath(path) {
   return path instanceof RegExp ? 'RegExp' : String(path)
 }
 
+/**
+ * The words of an error. Those of the parsers of JSON and of the decompressors
+ * are V8's and zlib's, those of a programmer's mistake name things of
+ * JavaScript: no other language has the same. Those of the file system, which
+ * name places, are replaced by the reason phrase.
+ */
+function wordsOf(err) {
+  if (err?.type === 'entity.parse.failed' || /^(Z_|ERR__)/.test(err?.code)) return '<its own words>'
+  if (/^E[A-Z]+$/.test(err?.code) && err.status) return STATUS_CODES[err.status]
+  if (err instanceof TypeError || err instanceof RangeError) return '<its own words>'
+  return hideRoot(err instanceof Error ? err.message : String(err))
+}
+
 function describe(err) {
-  const text = err instanceof Error ? err.message : String(err)
+  const text = wordsOf(err)
   return typeof err?.status === 'number' ? `${err.status} ${text}` : text
 }
 
 function makeError(text, more) {
   return Object.assign(new Error(text), more)
+}
+
+/** Ranges are lists with a type. */
+function answerOf(result) {
+  return Array.isArray(result) && 'type' in result ? { type: result.type, ranges: [...result] } : (result ?? null)
 }
 
 function read(field, { req, res, value }) {
@@ -156,23 +216,67 @@ function read(field, { req, res, value }) {
   return req[field]
 }
 
+/** Which methods of `res` are actions as they are. */
+const METHODS = new Set(
+  [
+    'append attachment clearCookie cookie download end json jsonp links location redirect removeHeader render send',
+    'sendFile sendStatus set status type vary write'
+  ].flatMap((names) => names.split(' '))
+)
+
+/** What JSON can say of a value: bytes are text, or Base64 where they are not UTF-8. */
+export function plain(value) {
+  if (value instanceof Uint8Array) {
+    const bytes = Buffer.from(value)
+    const text = bytes.toString('utf8')
+    return bytes.equals(Buffer.from(text)) ? { bytes: text } : { base64: bytes.toString('base64') }
+  }
+  return value ?? null
+}
+
+/** What an error says of itself. */
+function describeFields(err, fields) {
+  return Object.fromEntries(fields.map((field) => [field, field === 'message' ? wordsOf(err) : plain(err[field])]))
+}
+
 function perform(actions, context) {
   const { req, res, next, err, env } = context
   for (const [name, ...args] of actions) {
+    if (METHODS.has(name)) {
+      res[name](...args.map(revive))
+      continue
+    }
     switch (name) {
-      case 'send':
-      case 'json':
-      case 'end':
-      case 'write':
-      case 'status':
-      case 'sendStatus':
-      case 'set':
-      case 'redirect':
-      case 'location':
-        res[name](...args)
-        break
       case 'show':
-        res.json(Object.fromEntries(args.map((field) => [field, read(field, context) ?? null])))
+        res.json(Object.fromEntries(args.map((field) => [field, plain(read(field, context))])))
+        break
+      case 'showSize':
+        res.json(JSON.stringify(plain(read(args[0], context))).length)
+        break
+      case 'ask':
+        res.json(args.map(([method, ...rest]) => answerOf(req[method](...rest.map(revive)))))
+        break
+      case 'showHeaders':
+        res.json(Object.fromEntries(args.map((field) => [field, res.get(field) ?? null])))
+        break
+      case 'showError':
+        if (res.headersSent) throw err
+        res.status(err.status ?? 500).json(describeFields(err, args))
+        return
+      case 'showUploadError':
+        // multer gives its errors no status, and those of busboy no code.
+        res.status(400).json({ code: err.code ?? '<malformed>', field: err.field ?? null })
+        return
+      case 'showUpload':
+        res.json(describeUpload(req, plain))
+        break
+      case 'format':
+        res.format(
+          Object.fromEntries(Object.entries(args[0]).map(([key, then]) => [key, () => perform(then, context)]))
+        )
+        break
+      case 'local':
+        res.locals[args[0]] = args[1]
         break
       case 'setting':
         res.json({ [args[0]]: env.app.get(args[0]) ?? null })

@@ -55,15 +55,46 @@ export const program = (name, stack, requests, more = {}) => ({
 })
 
 function toRequest(request) {
-  const [line, headers, difference] = [].concat(request)
+  const [line, headers, difference, more] = [].concat(request)
   const space = line.indexOf(' ')
   return {
     method: line.slice(0, space),
     target: line.slice(space + 1),
     ...(headers && { headers }),
+    ...more,
     ...(difference && { difference })
   }
 }
+
+/** A request with a body: `more` is `{chunks: size}`, or nothing. */
+export const sending = (line, headers, body, more, difference) => [line, headers, difference, { sent: body, ...more }]
+
+/** Functions, bytes and the like, which JSON cannot say. */
+export const fn = ($fn) => ({ $fn })
+export const bytes = (content) => ({ $bytes: Buffer.from(content).toString('base64') })
+export const base64 = (content) => ({ base64: Buffer.from(content).toString('base64') })
+export const date = ($date) => ({ $date })
+export const number = ($number) => ({ $number })
+export const file = ($file) => ({ $file })
+export const nothing = { $undefined: true }
+
+/**
+ * Many small answers in one program: each case, a list of actions, is the
+ * handler of a path of its own. `tag(actions, method, headers)` may name the
+ * difference that is expected.
+ */
+export const cases = (name, list, requests, more = {}) =>
+  program(
+    name,
+    [...(more.before ?? []), ...list.map((actions, index) => get(`/${index}`, step(`c${index}`, ...actions)))],
+    list.flatMap((actions, index) =>
+      requests.map((request) => {
+        const [method, headers] = Array.isArray(request) ? request : ['GET', request]
+        return [`${method} /${index}${more.query ?? ''}`, headers, more.tag?.(actions, method, headers)]
+      })
+    ),
+    { ...(more.settings && { settings: more.settings }) }
+  )
 
 /** 'GET' requests for each of the given targets. */
 export const gets = (...targets) => targets.map((target) => `GET ${target}`)
