@@ -169,17 +169,16 @@ class Walk(Selection):
                         await res._push()
                     if kind == SOCKET:
                         await self._close_socket(1000)
-            except WebSocketDisconnect:
-                res._complete = True  # the client left, which ends the handler
-            except PassOn:
-                if following is not None:
-                    following.state = Continuation.OVER
-                self.signal(None)
-                continue
             except Exception as exc:
-                res._deferred = None  # the error is answered in its place
                 if following is not None:
                     following.state = Continuation.OVER
+                if kind == SOCKET and isinstance(exc, WebSocketDisconnect):
+                    res._complete = self.done = True  # the client left, which ends the handler
+                    return
+                if isinstance(exc, PassOn):
+                    self.signal(None)
+                    continue
+                res._deferred = None  # the error is answered in its place
                 if exc.__context__ is None and isinstance(error, BaseException) and error is not exc:
                     exc.__context__ = error
                 if self.done:
@@ -382,7 +381,7 @@ class Walk(Selection):
             return
         if self.res._complete and not self.root_router.raise_errors:
             _final.log_error(error, self.req, self.res)
-        elif self.unhandled is None:
+        else:
             self.unhandled = error
 
 

@@ -223,10 +223,10 @@ class ParamRun:
 
     def fail(self, error: Any, req: Request) -> None:
         """End with what a callback gave to ``next``, and remember it for the next layer with this parameter."""
-        self.error = error
-        if self.entry is not None:
-            self.entry.value = req.params.get(self.name)
-            self.entry.error = error
+        entry = self.entry
+        assert entry is not None  # noqa: S101 - a callback is under way
+        entry.value = req.params.get(self.name)
+        self.error = entry.error = error
 
 
 def protohost(url: str) -> str:

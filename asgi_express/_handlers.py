@@ -23,7 +23,6 @@ from asgi_express.types import HandlerSpec
 __all__ = [
     "APP",
     "ERROR",
-    "MAX_NESTING",
     "PARAM",
     "ROUTER",
     "SOCKET",
@@ -44,8 +43,6 @@ APP = 5
 PARAM = 6
 SOCKET = 7
 ROUTER = 8
-
-MAX_NESTING = 100
 
 _WORDS = (
     "expected a handler of (req, res, next), (req, res), (req) or (), "
@@ -98,24 +95,27 @@ def name_of(fn: Any) -> str:
 
 
 def flatten(handlers: Iterable[Any]) -> list[Any]:
-    """Unnest lists of handlers.
+    """Unnest lists of handlers, to any depth.
 
     Raises:
-        TypeError: they are nested more than 100 deep, as a list that contains itself is.
+        TypeError: a list contains itself.
     """
     flat: list[Any] = []
     pending = [iter(handlers)]
+    around: list[int] = []
     while pending:
         for item in pending[-1]:
             if isinstance(item, (list, tuple)):
-                if len(pending) > MAX_NESTING:
-                    msg = f"handlers are nested more than {MAX_NESTING} deep; does a list contain itself?"
+                if id(item) in around:
+                    msg = "a list of handlers contains itself"
                     raise TypeError(msg)
+                around.append(id(item))
                 pending.append(iter(item))
                 break
             flat.append(item)
         else:
             pending.pop()
+            del around[-1:]
     return flat
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 from asgi_express._camel import snake_case_only
 from asgi_express._dispatch import Walk
-from asgi_express._handlers import APP, MAX_NESTING, ROUTER, Handler, app_handler, classify, name_of, param_handler
+from asgi_express._handlers import APP, ROUTER, Handler, app_handler, classify, name_of, param_handler
 from asgi_express._index import Index
 from asgi_express._layer import Layer
 from asgi_express._lifespan import serve_lifespan, started
@@ -357,9 +357,9 @@ def _split_path(args: tuple[Any, ...]) -> tuple[PathSpec | None, tuple[Any, ...]
     """Split the arguments of ``use`` into the path, if the first is one, and the handlers."""
     if args:
         first = args[0]
-        for _ in range(MAX_NESTING):  # a list may contain itself, which classify() refuses
-            if not isinstance(first, (list, tuple)) or not first:
-                break
+        around: list[int] = []
+        while isinstance(first, (list, tuple)) and first and id(first) not in around:  # flatten() refuses what is
+            around.append(id(first))
             first = first[0]
         if isinstance(first, (str, re.Pattern)):
             return args[0], args[1:]

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocketDisconnect
 
-from asgi_express import ClientDisconnect, Express, HTTPError, MisuseError, Router, next_app
+from asgi_express import ClientDisconnect, Express, HeadersSentError, HTTPError, MisuseError, Router, next_app
 from tests.asgi import Answer, Client, ask, http_scope
 
 
@@ -598,6 +599,45 @@ async def test_a_middleware_may_change_method_path_and_query() -> None:
     assert (await ask(app, "/in/old")).json == ["PUT", "/in/neu%20%C3%A9?a=1", {"a": "1"}]
 
 
+async def test_a_middleware_below_a_path_may_lead_out_of_it() -> None:
+    class Leads:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await next_app({**scope, "path": "/out"}, receive, send)
+
+    app = Express()
+    inner = Router()
+    inner.use(Leads())
+    inner.get("/out", lambda req: [req.base_url, req.url])
+    app.use("/in", inner)
+    assert (await ask(app, "/in/x?a=1")).json == ["/in", "/out?a=1"]
+
+
+async def test_a_middleware_may_replace_the_error_that_the_host_gets() -> None:
+    class Replaces:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await next_app(scope, receive, send)
+            except ZeroDivisionError as error:
+                raise KeyError("another") from error
+
+    router = Router(raise_errors=True)
+    router.use(Replaces())
+    router.get("/", lambda: 1 / 0)
+    with pytest.raises(KeyError, match="another"):
+        await ask(router)
+
+
+async def test_options_cannot_be_answered_once_an_answer_was_begun() -> None:
+    app = Express()
+    app.use(lambda req, res, next: (res.write("begun"), next())[1])
+    app.use(Router().get("/", sends("x")))
+    seen: list[Any] = []
+    app.use(lambda err, req, res, next: (seen.append(err), res.end())[1])
+    answer = await ask(app, "/", "OPTIONS")
+    assert answer.text == "begun"
+    assert isinstance(seen[0], HeadersSentError)
+
+
 async def test_root_path_grows_below_a_path_and_is_restored_after_it() -> None:
     seen: list[tuple[str, str, str]] = []
 
@@ -752,3 +792,12 @@ async def test_a_server_that_raises_when_the_client_has_gone_ends_the_answer_in_
             raise ConnectionResetError
 
     await app(http_scope(), Client().receive, send)
+
+
+async def test_an_error_of_websockets_in_an_http_handler_is_an_error_like_any_other() -> None:
+    def asks_elsewhere() -> None:
+        raise WebSocketDisconnect(1000)
+
+    app = Express()
+    app.get("/", asks_elsewhere)
+    assert (await ask(app)).status == 500
