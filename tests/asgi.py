@@ -65,7 +65,7 @@ class Answer:
 def http_scope(target: str = "/", method: str = "GET", headers: Headers = (), **more: Any) -> dict[str, Any]:
     """Build the scope of a request for a raw (percent-encoded) target."""
     path, _, query = target.partition("?")
-    pairs = headers.items() if isinstance(headers, dict) else headers
+    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, dict) else headers
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},

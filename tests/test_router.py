@@ -437,7 +437,7 @@ async def test_an_asgi_app_may_serve_a_websocket_and_its_errors_reach_the_server
 
 async def test_a_scope_of_another_type_is_refused() -> None:
     with pytest.raises(MisuseError, match="'telepathy'"):
-        await Router()({"type": "telepathy"}, None, None)  # type: ignore[arg-type]
+        await ask(Router(), type="telepathy")
 
 
 async def test_a_request_target_that_is_no_path_matches_only_what_is_everywhere() -> None:

@@ -214,10 +214,9 @@ def compressible(patterns: Sequence[str]) -> Callable[[bytes], bool]:
     has_events = _EVENTS in wanted
 
     def is_compressible(value: bytes) -> bool:
-        found = type_is(value.decode("latin-1"), wanted)
-        if not found:
-            return False
-        return has_events or type_is(value.decode("latin-1")) != _EVENTS
+        text = value.decode("latin-1")
+        # An empty list of patterns asks for the type itself.
+        return bool(wanted and type_is(text, wanted)) and (has_events or type_is(text) != _EVENTS)
 
     kept = lru_cache(maxsize=256)(is_compressible)
     return lambda value: kept(value) if len(value) <= _MAX_KEPT else is_compressible(value)

@@ -24,16 +24,13 @@ Tolerated: TypeAlias = Literal["any", "insecure", "null", "public-suffix"]
 
 _WORDS = ("any", "insecure", "null", "public-suffix")
 
-# What a browser writes (RFC 6454 section 6.2, URL standard): lower case, ASCII, no default port.
+# What a browser writes (RFC 6454 section 6.2, URL standard): lower case, ASCII, no default port, and never longer.
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]{0,31})://([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([1-9][0-9]{0,4}))?\Z")
 _ENTRY = re.compile(
     r"(?:([a-z][a-z0-9+.-]{0,31})://)?(\*\.)?([a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(\*|[1-9][0-9]{0,4}))?\Z"
 )
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _SECURE = {"ws": "http", "wss": "https"}
-
-# A longer text is no origin: 32 for the scheme, 253 for the host, 5 for the port.
-_MAX_ORIGIN = 300
 
 _PROBE = "https://origin-probe.invalid"
 
@@ -50,7 +47,7 @@ class _Pattern(NamedTuple):
             return False
         if self.suffix[0] != ".":
             return host == self.suffix
-        return host.endswith(self.suffix) and len(host) > len(self.suffix) and host[0] != "."
+        return host.endswith(self.suffix) and host[0] != "."
 
 
 class OriginPolicy:
@@ -130,7 +127,7 @@ class OriginPolicy:
             return True
         if self.any and not self.credentials:
             return origin != ""
-        parts = _ORIGIN.match(origin) if len(origin) <= _MAX_ORIGIN else None
+        parts = _ORIGIN.match(origin)
         if parts is None:
             return False  # "null", where it is listed, is among the exact ones
         scheme, host, port = parts.groups()
@@ -240,13 +237,11 @@ class OriginPolicy:
             signature = inspect.signature(function)
         except (TypeError, ValueError):  # some builtins tell nothing
             return False
-        for arguments in ((None, None), (None,)):
-            try:
-                signature.bind(*arguments)
-            except TypeError:
-                continue
-            return len(arguments) == 2
-        self._refuse(f"{function!r} must take (origin) or (origin, scope)")
+        if _can_take(signature, 2):
+            return True
+        if not _can_take(signature, 1):
+            self._refuse(f"{function!r} must take (origin) or (origin, scope)")
+        return False
 
 
 def origin_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -258,6 +253,14 @@ def origin_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
                 return ""
             found = value.decode("latin-1")
     return found
+
+
+def _can_take(signature: inspect.Signature, number: int) -> bool:
+    try:
+        signature.bind(*(None,) * number)
+    except TypeError:
+        return False
+    return True
 
 
 def _entries(origins: Any) -> list[Any]:

@@ -101,7 +101,7 @@ class Compress:
                 encodings=["br", "gzip"],
                 levels={"br": 5},
                 min_length="2kb",
-                types=[*COMPRESSIBLE, "text/event-stream"],
+                types=["text/*", "json", "text/event-stream"],
                 cache_bytes="16mb",
             )
         )

@@ -69,6 +69,8 @@ class CORS:
 
         app.use(CORS(allow_origins=["https://app.example.com"]))
 
+        from asgi_express.middleware.cors import CORSPolicy
+
         app.use(
             CORS(
                 allow_origins=["https://*.example.com", "http://localhost:5173"],

@@ -74,6 +74,8 @@ class ErrorHandler:
 
     Starlette and FastAPI answer their own ``HTTPException`` inside of all middleware; what remains are errors that
     nobody handles. Add it before ``CORS``, so that it is inside: then these answers have their CORS headers too.
+    An application of this package answers errors itself, after its error handlers; with
+    ``Express(raise_errors=True)`` it leaves them to this.
 
     Args:
         app: the app to wrap; inside a router, the rest of the stack.
@@ -88,9 +90,9 @@ class ErrorHandler:
 
     Examples::
 
-        app.add_middleware(ErrorHandler)
+        app.use(ErrorHandler())
 
-        app.add_middleware(ErrorHandler, on_error=lambda error, scope: report(error), debug=True)
+        app.use(ErrorHandler(on_error=lambda error, scope: report(error), debug=True))
     """
 
     def __init__(
@@ -245,10 +247,8 @@ def _page(error: Exception, facts: _Facts, scope: Scope, *, debug: bool) -> tupl
     if debug:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         url = quote(scope["path"], safe="/:@!$&'()*+,;=~-._", errors="replace")
-        asked: Any = SimpleNamespace(
-            method=scope.get("method", "WEBSOCKET"), original_url=url, params={}, base_url=scope.get("root_path", "")
-        )
-        asked.route, asked.headers = None, headers
+        method = scope.get("method", "WEBSOCKET")
+        asked: Any = SimpleNamespace(method=method, original_url=url, headers=headers, route=None, scope=scope)
         return error_page(error, facts.status, asked)
     text = reason(facts.status)
     if isinstance(facts.detail, str):
