@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from urllib.parse import unquote
 PATIENCE = 10.0
 """Seconds until a request that is not answered counts as hanging."""
 
-Headers = Iterable[tuple[str, str]] | dict[str, str]
+Headers = Iterable[tuple[str, str]] | Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class Answer:
 def http_scope(target: str = "/", method: str = "GET", headers: Headers = (), **more: Any) -> dict[str, Any]:
     """Build the scope of a request for a raw (percent-encoded) target."""
     path, _, query = target.partition("?")
-    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, dict) else headers
+    pairs: Any = headers.items() if isinstance(headers, Mapping) else headers
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
