@@ -15,10 +15,13 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from asgi_express.errors import MisuseError
 from asgi_express.types import Receive, Scope, Send
 
-__all__ = ["MATCH", "WALK", "Target", "encode_path", "mounted_scope", "next_app", "target"]
+__all__ = ["MATCH", "PEER", "WALK", "Target", "encode_path", "mounted_scope", "next_app", "target"]
 
 WALK = "asgi_express.walk"
 """The walk that is under way, for :func:`next_app`."""
+
+PEER = "asgi_express.peer"
+"""The address of the connection, where a middleware has put the client's in its place."""
 
 MATCH = "asgi_express.match"
 """The record of the matched route (:class:`asgi_express.route.RouteMatch`)."""

@@ -8,14 +8,11 @@ from typing import Any, NamedTuple
 
 from asgi_express._addresses import Trust, compile_trust
 from asgi_express._headers import header_name
-from asgi_express._scope import WALK, next_app
+from asgi_express._scope import PEER, WALK, next_app
 from asgi_express.middleware._forwarded import MAX_ELEMENTS, Node, parse_forwarded, parse_node
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["PEER", "RealIP"]
-
-PEER = "asgi_express.peer"
-"""The scope key of the address that the connection really has: ``(host, port)``, or ``None``."""
+__all__ = ["RealIP"]
 
 _X_FORWARDED_FOR, _FORWARDED = b"x-forwarded-for", b"forwarded"
 _PRIVATE = ("loopback", "linklocal", "uniquelocal")

@@ -25,6 +25,28 @@ class Call(NamedTuple):
 
 
 CALLS: dict[str, list[list[Call]]] = {
+    "cors": [[Call("GET", "/", 200, {"hello": "world"})], [Call("GET", "/public/status", 200, {"status": "up"})]],
+    "error-handler": [
+        [
+            Call(
+                "GET",
+                "/orders/7",
+                409,
+                {
+                    "type": "about:blank",
+                    "title": "Conflict",
+                    "status": 409,
+                    "code": "order.closed",
+                    "detail": "order 7 is closed",
+                },
+            )
+        ],
+        [Call("GET", "/slow", 503, {"error": "later"})],
+    ],
+    "real-ip": [
+        [Call("GET", "/", 200, {"client": "127.0.0.1", "scheme": "https"})],
+        [Call("GET", "/", 200, {"client": "127.0.0.1", "peer": "127.0.0.1"})],
+    ],
     "session": [
         [Call("GET", "/", 200, {"visits": 1}), Call("GET", "/", 200, {"visits": 2})],
         [
@@ -37,6 +59,9 @@ CALLS: dict[str, list[list[Call]]] = {
     ],
 }
 """For each page and each of its Python blocks, in order."""
+
+
+PAGE_OF = {"ErrorHandler": "error-handler", "RealIP": "real-ip"}
 
 
 def page(name: str) -> str:
@@ -73,7 +98,7 @@ async def test_a_block_runs_and_answers(source: str, calls: list[Call]) -> None:
 
 @pytest.mark.parametrize("name", middleware.__all__)
 def test_a_page_lists_every_option_with_its_default(name: str) -> None:
-    table = page(name.lower()).partition("\n## Options\n")[2].partition("\n## ")[0]
+    table = page(PAGE_OF.get(name, name.lower())).partition("\n## Options\n")[2].partition("\n## ")[0]
     listed = " ".join(re.findall(r"^\| ([^|]*) \|", table, re.MULTILINE))
     options = inspect.signature(getattr(middleware, name)).parameters
     assert set(re.findall(r"`(\w+)`", listed)) == set(options)
@@ -88,7 +113,7 @@ def test_a_page_lists_every_option_with_its_default(name: str) -> None:
 def test_the_tests_that_a_page_names_are_there(name: str) -> None:
     here = Path(__file__).parent
     text = "".join(
-        path.read_text(encoding="utf-8") for path in [*here.glob(f"{name}/*.py"), *here.glob(f"test_{name}.py")]
+        path.read_text(encoding="utf-8") for path in [*here.rglob("*.py"), *here.parent.glob("browser/*.py")]
     )
     named = re.findall(r"`(test_\w+|[A-Z]{3,})`", page(name))
     assert len(named) > 5
