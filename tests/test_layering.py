@@ -90,11 +90,11 @@ TABLE: dict[str, set[str]] = {
     "static": {"_negotiation", "_sendfile", "_urls", "errors", "request", "response", "types"},
     "views": {"errors"},
     "stores": {"_units", "errors", "types"},
+    "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     "middleware": {
         *("_addresses", "_cookies", "_debug_page", "_headers", "_json", "_mime", "_negotiation", "_ranges", "_scope"),
         *("_status", "_units", "_urls", "errors", "security", "stores", "types"),
     },
-    "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     # the front door
     "": {
         *("_handlers", "_scope", "application", "cookies", "errors", "request", "response", "route", "router"),
@@ -128,7 +128,7 @@ APART: dict[str, set[str]] = {
         "static",
     },
     "stores": {"_dispatch", "request", "response", "router", "application", "middleware"},
-    "router": {"application", "server", "body", "static", "views", "sse", "middleware", "stores"},
+    "router": {"application", "server", "body", "static", "views", "sse", "middleware", "security", "stores"},
 }
 
 MAX_LINES = 400

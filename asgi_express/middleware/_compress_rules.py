@@ -82,7 +82,10 @@ _NUMBER = re.compile(rb"[0-9]{1,18}\Z")
 _FIXED = frozenset(
     (b"content-encoding", b"content-range", b"content-digest", b"repr-digest", b"digest", b"content-md5")
 )
-# No body, a part of one, or a change of protocol.
+_READ_OF_ANSWERS = _FIXED | {b"content-type", b"content-length", b"vary", b"cache-control", b"set-cookie"}
+_READ_OF_REQUESTS = frozenset((b"accept-encoding", b"cache-control", b"if-none-match", b"if-match"))
+
+# No body, or a part of one.
 _WITHOUT_BODY = frozenset((204, 205, 206, 304))
 
 
@@ -116,26 +119,25 @@ def read_request(headers: Iterable[tuple[bytes, bytes]], names: Sequence[str]) -
         names: the codings whose tags are ours.
     """
     accepted: list[bytes] = []
-    no_transform = is_changed = False
+    no_transform = False
     tags: list[bytes] = []
-    changed: Pairs = []
-    for pair in headers:
-        name, value = pair
+    changed: Pairs | None = None
+    for index, (name, value) in enumerate(headers := list(headers)):
+        if name not in _READ_OF_REQUESTS:
+            continue
         if name == b"accept-encoding":
             accepted.append(value)
         elif name == b"cache-control":
             no_transform = no_transform or b"no-transform" in _directives(value)
-        elif name in (b"if-none-match", b"if-match"):
+        else:
             found = _TAG.findall(value)
-            added = _without_suffix(value, found, names)
-            if added:
-                is_changed = True
-                pair = (name, added + b", " + value)
             if name == b"if-none-match":
                 tags += found
-        changed.append(pair)
-    text = b", ".join(accepted).decode("latin-1")
-    return Request(text, no_transform, changed if is_changed else None, tuple(tags))
+            added = _without_suffix(value, found, names)
+            if added:
+                changed = changed or list(headers)
+                changed[index] = (name, added + b", " + value)
+    return Request(b", ".join(accepted).decode("latin-1"), no_transform, changed, tuple(tags))
 
 
 def _without_suffix(value: bytes, found: list[bytes], names: Sequence[str]) -> bytes:
@@ -249,7 +251,10 @@ def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:
     is_private = False
     vary: list[int] = []
     for index, (name, value) in enumerate(pairs):
-        match name.lower():
+        lower = name.lower()
+        if lower not in _READ_OF_ANSWERS:
+            continue
+        match lower:
             case b"content-type":
                 content_type = value
             case b"content-length":
@@ -262,7 +267,7 @@ def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:
                 is_private = is_private or not directives.isdisjoint((b"private", b"no-store"))
             case b"set-cookie":
                 is_private = True
-            case lower if lower in _FIXED:
+            case _:
                 is_fixed = True
     _add_vary(pairs, vary)
     return Found(pairs, content_type, length, is_fixed, is_private)
