@@ -57,6 +57,8 @@ def _canonical(name: str) -> str:
 
 def charset_of(content_type: str) -> str:
     """Return the ``charset`` that a ``Content-Type`` names, in lower case; ``utf-8`` where it names none."""
+    if ";" not in content_type:
+        return "utf-8"
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset":
@@ -66,6 +68,8 @@ def charset_of(content_type: str) -> str:
 
 def codec(charset: str) -> str | None:
     """Return Python's name for a charset, in any spelling that ``iconv-lite`` takes; ``None`` if there is none."""
+    if charset == "utf-8":
+        return charset  # nearly always
     return _names().get(_canonical(charset)) if len(charset) <= _LONGEST else None
 
 

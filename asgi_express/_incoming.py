@@ -170,7 +170,7 @@ class Incoming:
         """
         text = await self._text(limit, unicode_only=True)
         try:
-            return json.loads(text, parse_constant=_refuse_constant, parse_float=_parse_float)
+            return _DECODER.decode(text)
         except (ValueError, RecursionError) as error:
             message = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
             raise BodyError(400, message, type="entity.parse.failed", body=text) from None
@@ -269,3 +269,7 @@ def _parse_float(text: str) -> float:
         msg = f"the number {text[:40]} is too great"
         raise ValueError(msg)
     return number
+
+
+# Made once: json.loads makes a decoder for every call with arguments.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)

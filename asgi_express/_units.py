@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 from asgi_express.types import Duration, Size
 
@@ -108,6 +109,7 @@ def parse_bytes(value: Size) -> int:
     return value
 
 
+@lru_cache(maxsize=128)
 def _read_bytes(text: str) -> int:
     match = _SIZE.match(text) if len(text) <= _MAX_TEXT else None
     unit = _BYTES.get(match[2].lower() or "b") if match else None
