@@ -3,9 +3,10 @@
 Each takes the app first (inside a router it is left out) and its options by keyword.
 """
 
+from asgi_express.middleware.compress import Compress
 from asgi_express.middleware.cors import CORS
 from asgi_express.middleware.error_handler import ErrorHandler
 from asgi_express.middleware.real_ip import RealIP
 from asgi_express.middleware.session import Session
 
-__all__ = ["CORS", "ErrorHandler", "RealIP", "Session"]
+__all__ = ["CORS", "Compress", "ErrorHandler", "RealIP", "Session"]

@@ -17,6 +17,7 @@ from tests.middleware.doors import DOORS
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "CORS": {"allow_origins": ["https://a.example"]},
+    "Compress": {},
     "ErrorHandler": {},
     "RealIP": {},
     "Session": {"secret": "a secret of some length"},

@@ -25,6 +25,10 @@ class Call(NamedTuple):
 
 
 CALLS: dict[str, list[list[Call]]] = {
+    "compress": [
+        [Call("GET", "/", 200, {"numbers": list(range(1000))})],
+        [Call("GET", "/", 200, {"numbers": list(range(1000))})],
+    ],
     "cors": [[Call("GET", "/", 200, {"hello": "world"})], [Call("GET", "/public/status", 200, {"status": "up"})]],
     "error-handler": [
         [
