@@ -33,7 +33,12 @@ from asgi_express.static import static
 from asgi_express.types import Next
 
 if TYPE_CHECKING:
-    from asgi_express.body import json, multipart, raw, text, urlencoded
+    # From the modules: mypy would take the modules themselves for what the package exports.
+    from asgi_express.body.json import json as json
+    from asgi_express.body.multipart import multipart as multipart
+    from asgi_express.body.raw import raw as raw
+    from asgi_express.body.text import text as text
+    from asgi_express.body.urlencoded import urlencoded as urlencoded
     from asgi_express.middleware import Session
 
 __version__ = "0.1.0"

@@ -27,7 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from asgi_express import _final
 from asgi_express._frames import RouterFrame
-from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler
+from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, is_handler_function, name_of
 from asgi_express._outgoing import PassOn
 from asgi_express._scope import WALK, encode_path, mounted_scope
 from asgi_express._selection import Selection
@@ -223,6 +223,9 @@ class Walk(Selection):
         """Send the value that a handler returned, or run it if it is an ASGI app."""
         if isinstance(result, (Continuation, Response)):
             return
+        if is_handler_function(result) or isinstance(result, type):
+            msg = f"a handler returned {name_of(result)}; was it to be called when it was registered?"
+            raise MisuseError(msg)
         if callable(result):
             await self._call_app(Handler(result, APP, opaque=True))
         else:

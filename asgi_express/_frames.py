@@ -138,16 +138,23 @@ class RouterFrame:
 class RouteFrame:
     """A place among the handlers of a matched route, those of ``post_match`` first."""
 
-    __slots__ = ("handlers", "parent", "post", "prefix")
+    __slots__ = ("guards", "handlers", "parent", "post", "prefix")
 
     def __init__(self, parent: RouterFrame, handlers: tuple[Handler, ...]) -> None:
         self.parent = parent
         self.post = parent.post
         self.prefix = None
+        self.guards: Iterator[Handler] | None = iter(parent.post) if parent.post and handlers else None
         self.handlers: Iterator[Handler] = iter(handlers)
 
     def next(self, error: Any) -> Handler | None:
         """Return the next handler: an error handler if an error is pending, else another."""
+        if self.guards is not None:
+            if error is not None:
+                return None  # refused: the error handlers of the route itself must not be able to go on with it
+            for handler in self.guards:
+                return handler
+            self.guards = None
         for handler in self.handlers:
             if (handler.kind == ERROR) == (error is not None):
                 return handler

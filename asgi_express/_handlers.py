@@ -149,6 +149,9 @@ def _classify(fn: Any, what: str) -> Handler:
         return Handler(fn, ROUTER)
     if not is_handler_function(fn):
         return app_handler(fn, what)
+    if inspect.isasyncgenfunction(inspect.unwrap(fn)):
+        msg = f"{what}: {name_of(fn)} is an async generator; give it to res.sse(...), or await res.write(...) in a loop"
+        raise TypeError(msg)
     least, most = _arity(fn, what)
     if least == ERROR:
         return Handler(fn, ERROR)
@@ -172,6 +175,8 @@ def app_handler(app: Any, what: str, *, opaque: bool = False) -> Handler:
         msg = f"{what}: expected an ASGI app, got {app!r}"
         raise TypeError(msg)
     least, most = _arity(app, what)
+    if next(iter(inspect.signature(app).parameters), "") in ("req", "request"):
+        least = 4  # its words say that it is no ASGI app
     if least > 3 or (most is not None and most < 3):
         msg = (
             f"{what}: {name_of(app)} is neither a handler function nor an ASGI app of (scope, receive, send); "

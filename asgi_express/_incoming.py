@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import FormData, MutableHeaders, State
@@ -52,6 +52,7 @@ class Incoming:
         "__dict__",
         "_client_gone",
         "_events",
+        "_guard_missed",
         "_headers",
         "_inbox",
         "_query",
@@ -81,6 +82,7 @@ class Incoming:
         self.route: Route | None = None
         self.body: Any = None
         self._settings = settings
+        self._guard_missed: Callable[[], bool] = bool
         self._receive = receive
         self._inbox: Inbox | None = None
         self._client_gone = False
@@ -239,6 +241,7 @@ class Incoming:
     async def _watch_client(self, inbox: Inbox) -> None:
         await inbox.wait_gone()
         self._client_gone = True
+        self.res._wake()
         if not self.res.finished:
             await self._settle("aborted", "close")
 

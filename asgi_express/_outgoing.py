@@ -48,6 +48,7 @@ class Outgoing:
         "_headers",
         "_in_pieces",
         "_locals",
+        "_reached",
         "_send",
         "_server_send",
         "_settings",
@@ -70,6 +71,7 @@ class Outgoing:
         self._ended = False
         self._in_pieces = False
         self._started = False
+        self._reached = False
         self._complete = False
         self._deferred: Callable[[], Awaitable[None]] | None = None
         self._events: Events | None = None
@@ -111,11 +113,17 @@ class Outgoing:
         """Wait until the answer is decided by somebody else, or ``next`` was called.
 
         For a handler that leaves the answer to a callback or another task.
+
+        Raises:
+            ClientDisconnect: the client has gone.
         """
         if self._waiter is None:
             self._waiter = asyncio.Event()
         if not self.finished:
+            self.req._watch()
             await self._waiter.wait()
+            if self.req._client_gone and not self.finished:
+                raise ClientDisconnect
 
     def _wake(self) -> None:
         if self._waiter is not None:
@@ -216,8 +224,18 @@ class Outgoing:
         return self._status not in BODILESS and self.req.scope.get("method") != "HEAD"
 
     async def _push_start(self) -> None:
+        message = self._start_message()
         self._started = True
-        await self._send(self._start_message())
+        try:
+            await self._send(message)
+        except Exception:
+            if self._send not in (self._server_send, self._relay) and not self._reached:
+                # A middleware failed, and nothing has gone out: the error can still be answered.
+                self._started = self._ended = self._in_pieces = False
+                self._chunks.clear()
+                for name in _BODY_HEADERS:
+                    self._headers.pop(name, None)
+            raise
 
     def _start_message(self) -> Message:
         headers = self._headers
@@ -254,6 +272,7 @@ class Outgoing:
 
     async def _relay(self, message: Message) -> None:
         """Pass on what an ASGI app on the stack sends, and note how far its answer has come."""
+        self._reached = True
         kind = message["type"]
         if kind in ("http.response.start", "websocket.http.response.start", "websocket.accept"):
             if not self._started:

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from asgi_express.errors import MisuseError
 from asgi_express.types import Receive, Scope, Send
 
-__all__ = ["MATCH", "PEER", "WALK", "Target", "encode_path", "mounted_scope", "next_app", "target"]
+__all__ = ["MATCH", "PEER", "WALK", "Target", "encode_path", "mounted_scope", "next_app", "plain_path", "target"]
 
 WALK = "asgi_express.walk"
 """The walk that is under way, for :func:`next_app`."""
@@ -25,6 +25,8 @@ PEER = "asgi_express.peer"
 
 MATCH = "asgi_express.match"
 """The record of the matched route (:class:`asgi_express.route.RouteMatch`)."""
+
+_EMPTY = re.compile(r"/(?:\.?/)+")
 
 # RFC 3986 pchar, less "%": what may stand in a path as it is.
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
@@ -51,6 +53,11 @@ def encode_path(path: str) -> str:
         return quote(path, safe=_PATH_SAFE)
     except UnicodeEncodeError:
         return quote(_SURROGATE.sub("\ufffd", path), safe=_PATH_SAFE)
+
+
+def plain_path(path: str) -> str:
+    """Return a path as one reads it who decodes it first: no needless escape, no ``//`` and no ``/./``."""
+    return encode_path(_EMPTY.sub("/", unquote(path)))
 
 
 def target(scope: Scope) -> Target:

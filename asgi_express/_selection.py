@@ -7,6 +7,7 @@ The order of things is that of ``router`` 2.3 (``lib/index.js``), which Express 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
@@ -14,8 +15,8 @@ from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge
 from asgi_express._handlers import ERROR, ROUTER, Handler
 from asgi_express._layer import Layer
 from asgi_express._pattern import Match, Pattern
-from asgi_express._scope import MATCH, mounted_scope, target
-from asgi_express.errors import DecodeError, HeadersSentError
+from asgi_express._scope import MATCH, mounted_scope, plain_path, target
+from asgi_express.errors import DecodeError, HeadersSentError, HTTPError
 from asgi_express.request import Request
 from asgi_express.response import Response
 from asgi_express.types import Receive, Scope, Send
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from asgi_express.router import Router
 
 __all__ = ["Selection"]
+
+# What a path has that can be read in more than one way.
+_READ_OTHERWISE = re.compile(r"%|//|/\./")
 
 
 class Selection:
@@ -61,6 +65,7 @@ class Selection:
         # Every scope that somebody outside may look into for the record of the match.
         self._scopes = [scope]
         self.req = req = Request(scope, receive, settings, app, base, url)
+        req._guard_missed = self.guard_missed
         self.res = req.res = Response(req, send, settings, app)
         # What the host took off, and what the scope stands for when a middleware has it.
         self._base = self._scope_base = base
@@ -189,7 +194,7 @@ class Selection:
             handlers = route.handlers_for(self._method())
             if handlers:
                 self._record(frame, route, match)
-            self.frame = RouteFrame(frame, frame.post + handlers if handlers else handlers)
+            self.frame = RouteFrame(frame, handlers)
             return None
         if match.text and not frame.trim(self.req, path, match.text):
             return None
@@ -197,13 +202,37 @@ class Selection:
         if handler is not None:
             if (handler.kind == ERROR) != (self.error is not None):
                 return None
+            if handler.opaque and self.guard_missed():
+                self._turn(HTTPError(400, "The path can be read in more than one way", type="path.ambiguous"))
+                return None
             if handler.opaque and frame.post:
-                self.frame = RouteFrame(frame, (*frame.post, handler))
+                self.frame = RouteFrame(frame, (handler,))
                 return None
             return handler
         if self.error is None and layer.router is not None:
             self._enter_router(frame, layer.router, match.pattern)
         return None
+
+    def guard_missed(self) -> bool:
+        """Tell whether a middleware passed the path by that would match it as an app reads it which decodes it first.
+
+        We route on the raw path, where ``/%61dmin`` and ``//admin`` are not ``/admin``; mounted apps and the file
+        system do not. What a guard has not seen must not reach them (CVE-2026-22031, CVE-2026-29087).
+        """
+        frame = self.frame
+        while frame is not None:
+            if type(frame) is RouterFrame and _READ_OTHERWISE.search(frame.path):
+                plain = plain_path(frame.path)
+                if plain != frame.path and self._passed_by(frame, plain):
+                    return True
+            frame = frame.parent
+        return False
+
+    def _passed_by(self, frame: RouterFrame, plain: str) -> bool:
+        for layer in frame.router.stack[: frame.index - 1]:
+            if layer.route is None and _matches(layer, plain) and not _matches(layer, frame.path):
+                return True
+        return False
 
     def _enter_router(self, frame: Frame, router: Router, prefix: Pattern | None) -> None:
         self.frame = RouterFrame(router, frame, self.req, prefix)
@@ -264,3 +293,10 @@ class Selection:
         req._headers = None
         self._scope_base = req.base_url
         self._scope_url = req.base_url + req.url
+
+
+def _matches(layer: Layer, path: str) -> bool:
+    try:
+        return layer.match(path) is not None
+    except DecodeError:
+        return True

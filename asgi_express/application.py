@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Express"]
 
+_SETTINGS = frozenset(
+    {
+        *("case sensitive routing", "env", "etag", "json escape", "json replacer", "json spaces"),
+        *("jsonp callback name", "query parser", "strict routing", "subdomain offset", "trust proxy"),
+        *("view", "view cache", "view engine", "views", "x-powered-by"),
+    }
+)
+
 # Names that a client might choose must not fill the memory.
 _MAX_VIEWS = 1000
 
@@ -52,8 +60,12 @@ class Express(Router):
         self.engines: ChainMap[str, Engine] = ChainMap()
         self._views: dict[str, Any] = {}
         self._events = Events()
-        for name, value in settings.items():
-            self.set("x-powered-by" if name == "x_powered_by" else name.replace("_", " "), value)
+        for keyword, value in settings.items():
+            name = "x-powered-by" if keyword == "x_powered_by" else keyword.replace("_", " ")
+            if name not in _SETTINGS:
+                msg = f"Express(): there is no setting {keyword!r}; app.set() takes names of your own"
+                raise TypeError(msg)
+            self.set(name, value)
 
     @property
     def application(self) -> Express:

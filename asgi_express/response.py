@@ -244,12 +244,12 @@ class Response(Files):
         return offered
 
     def safe_redirect(
-        self, url: str, status: int = 302, *, allowed_hosts: Collection[str] = (), fallback: str = "/"
+        self, url: Any, status: int = 302, *, allowed_hosts: Collection[str] = (), fallback: str = "/"
     ) -> Self:
         """Send the client to an address that a client chose, if that stays on this site or an allowed host.
 
         Args:
-            url: the address.
+            url: the address; what is no text, as a parameter that was given twice, goes to the fallback.
             status: the status.
             allowed_hosts: hosts that it may lead to, with the port if it has one.
             fallback: where to send the client otherwise.
@@ -258,7 +258,7 @@ class Response(Files):
 
             res.safe_redirect(req.query.get("next", "/"))
         """
-        safe = _urls.safe_redirect_target(url, allowed_hosts=allowed_hosts)
+        safe = isinstance(url, str) and _urls.safe_redirect_target(url, allowed_hosts=allowed_hosts)
         return self.redirect(url if safe else fallback, status)
 
     def _decide(self, content: bytes, *, tag: bool) -> Self:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 from asgi_express._camel import snake_case_only
 from asgi_express._dispatch import Walk
-from asgi_express._handlers import APP, ROUTER, Handler, app_handler, classify, name_of, param_handler
+from asgi_express._handlers import APP, ERROR, ROUTER, Handler, app_handler, classify, name_of, param_handler
 from asgi_express._index import Index
 from asgi_express._layer import Layer
 from asgi_express._lifespan import serve_lifespan, started
@@ -228,14 +228,21 @@ class Router(RouterVerbs):
         """Add handlers that run after a route was matched, here or in a router below, and before its own.
 
         Authorisation lives here: the record of the match is in the scope. They cover every route and mounted
-        app of the router, those registered before this call too. Without handlers, be a decorator.
+        app of the router, those registered before this call too. They do not cover what ``use`` has put before
+        the routes: other middleware, ``static``, an ASGI app that was not given to ``mount``. An error of theirs
+        leaves the route. Without handlers, be a decorator.
 
         Raises:
             TypeError: a handler is not one.
         """
         if not handlers:
             return Decorator(self.post_match)
-        self.post_handlers = (*self.post_handlers, *classify(handlers, "post_match()"))
+        added = classify(handlers, "post_match()")
+        for handler in added:
+            if handler.kind == ERROR:
+                msg = f"post_match(): {handler.name} is an error handler; use() takes those"
+                raise TypeError(msg)
+        self.post_handlers = (*self.post_handlers, *added)
         return self
 
     @overload

@@ -27,7 +27,8 @@ def _config(app: ASGIApp, options: dict[str, Any]) -> uvicorn.Config:
     except ImportError as error:
         msg = "serving needs uvicorn: pip install 'asgi-express[server]'"
         raise ImportError(msg) from error
-    return uvicorn.Config(app, **options)
+    # uvicorn would put what X-Forwarded-* says in the place of the peer before `trust proxy` is asked.
+    return uvicorn.Config(app, **{"proxy_headers": False, **options})
 
 
 def listen(app: ASGIApp, *, port: int, host: str, **options: Any) -> None:
@@ -70,6 +71,9 @@ async def _start(startup: Any, server: uvicorn.Server) -> None:
 
 def _bind(host: str, port: int) -> socket.socket:
     """Bind here and not in uvicorn, which ends the process where it cannot."""
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        msg = f"the port must be a number from 0 to 65535, not {port!r}"
+        raise ValueError(msg)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:

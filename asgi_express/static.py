@@ -14,7 +14,7 @@ from asgi_express._sendfile.files import Found
 from asgi_express._sendfile.options import DotFiles, Names
 from asgi_express._sendfile.paths import extension
 from asgi_express._urls import encode_url, escape_html
-from asgi_express.errors import HTTPError
+from asgi_express.errors import HTTPError, NotFound
 from asgi_express.request import Request
 from asgi_express.response import Response
 from asgi_express.types import Duration, Next
@@ -162,6 +162,8 @@ class _Static:
         if path == "/" and not _split(req.original_url)[0].endswith("/"):
             path = ""
         try:
+            if req._guard_missed():
+                raise NotFound  # a middleware for this file, as the file system reads the path, did not see it
             found, options = await self.find(req, path)
         except IsDirectory:
             _redirect(req, res)

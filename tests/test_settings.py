@@ -140,7 +140,7 @@ async def test_a_bare_router_has_the_settings_of_a_new_application() -> None:
 
 
 def test_a_long_chain_of_applications_reads_its_settings() -> None:
-    first = last = Express(title="first")
+    first = last = Express().set("title", "first")
     for _ in range(2000):
         child = Express()
         child.settings.parent = last.settings
