@@ -104,7 +104,7 @@ class Selection:
             return
         self.error = None
         if type(frame) is RouteFrame:
-            self.frame = frame = frame.parent
+            frame = self._leave_route(frame)
         if word == "router" and type(frame) is RouterFrame:
             frame.restore(self.req)
             self._leave(frame)
@@ -116,7 +116,7 @@ class Selection:
             if type(frame) is RouteFrame:
                 handler = frame.next(self.error)
                 if handler is None:
-                    self.frame = frame.parent
+                    self._leave_route(frame)
                 elif handler.kind == ROUTER:
                     self._enter_router(frame, cast("Router", handler.fn), None)
                 else:
@@ -246,6 +246,15 @@ class Selection:
         req.app = res.app = app
         req._settings = res._settings = (self.root_router if app is None else app).settings
 
+    def _leave_route(self, frame: RouteFrame) -> RouterFrame:
+        """Leave a route that has passed on, and take its record back: what follows is not that route."""
+        for scope in self._scopes if self.scope.pop(MATCH, None) is not None else ():
+            for key in (MATCH, "route", "endpoint"):
+                scope.pop(key, None)
+            scope["path_params"] = self._host_params or {}
+        self.frame = frame.parent
+        return frame.parent
+
     def _leave(self, frame: RouterFrame) -> None:
         """Leave a router: answer OPTIONS if that is all it can say, restore, and go back to the one around."""
         req = self.req
@@ -299,4 +308,4 @@ def _matches(layer: Layer, path: str) -> bool:
     try:
         return layer.match(path) is not None
     except DecodeError:
-        return True
+        return False  # it has not run, even if an error handler has let the request go on

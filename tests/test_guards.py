@@ -62,3 +62,26 @@ async def test_a_guard_with_parameters_counts_too() -> None:
     assert (await ask(app, "/x/%73ecret")).status == 400
     assert (await ask(app, "/x/%zz/secre%74")).status == 200
     assert (await ask(app, "/%ff/%73ecret")).status == 400
+
+
+async def test_a_guard_that_could_not_read_the_path_has_not_guarded() -> None:
+    app = express.Router()
+    app.use("/:area", lambda req, res: res.status(401).send("no"))
+    app.use(lambda err, req, res, next: next())
+    app.mount("/", PlainTextResponse(SECRET))
+    assert (await ask(app, "/%ff")).status == 400
+
+
+async def test_a_route_that_passes_on_leaves_no_record_behind() -> None:
+    seen: list[Any] = []
+    app = express.Router()
+    for path in ("/:id", "/:other"):
+        app.get(path, lambda req, res, next: next("route") if req.query else next())
+    app.use(lambda req, res: (seen.append({**req.scope}), res.send("x"))[1])
+    for target in ("/7", "/7?a=1"):
+        await ask(app, target)
+    for scope in seen:
+        assert [scope.get(key) for key in ("asgi_express.match", "route", "endpoint", "path_params")] == [
+            *(None, None, None),
+            {},
+        ]

@@ -236,6 +236,7 @@ async def test_a_copy_of_the_client_is_fresh_or_stale(
         ("text/plain; charset=utf-32", "é".encode("utf-32"), "é"),
         ("text/plain; charset=shift_jis", "日本".encode("shift_jis"), "日本"),
         ("text/plain; charset=us-ascii", b"x", "x"),
+        ("text/plain; format=flowed", "é".encode(), "é"),
         ("text/plain; charset=gbk", "中".encode("gbk"), "中"),
         ("text/plain; charset=koi8-r", "я".encode("koi8-r"), "я"),
     ],
