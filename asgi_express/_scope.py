@@ -15,10 +15,24 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from asgi_express.errors import MisuseError
 from asgi_express.types import Receive, Scope, Send
 
-__all__ = ["MATCH", "PEER", "WALK", "Target", "encode_path", "mounted_scope", "next_app", "plain_path", "target"]
+__all__ = [
+    "ACTOR",
+    "MATCH",
+    "PEER",
+    "WALK",
+    "Target",
+    "encode_path",
+    "mounted_scope",
+    "next_app",
+    "plain_path",
+    "target",
+]
 
 WALK = "asgi_express.walk"
 """The walk that is under way, for :func:`next_app`."""
+
+ACTOR = "asgi_express.actor"
+"""Who asks, as ``TokenAuth`` or a middleware of yours has found out."""
 
 PEER = "asgi_express.peer"
 """The address of the connection, where a middleware has put the client's in its place."""

@@ -5,8 +5,22 @@ Each takes the app first (inside a router it is left out) and its options by key
 
 from asgi_express.middleware.compress import Compress
 from asgi_express.middleware.cors import CORS
+from asgi_express.middleware.endpoint_firewall import EndpointFirewall
 from asgi_express.middleware.error_handler import ErrorHandler
+from asgi_express.middleware.ratelimit import RateLimit
 from asgi_express.middleware.real_ip import RealIP
+from asgi_express.middleware.resource_firewall import ResourceFirewall
 from asgi_express.middleware.session import Session
+from asgi_express.middleware.token_auth import TokenAuth
 
-__all__ = ["CORS", "Compress", "ErrorHandler", "RealIP", "Session"]
+__all__ = [
+    "CORS",
+    "Compress",
+    "EndpointFirewall",
+    "ErrorHandler",
+    "RateLimit",
+    "RealIP",
+    "ResourceFirewall",
+    "Session",
+    "TokenAuth",
+]

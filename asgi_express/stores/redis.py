@@ -80,7 +80,7 @@ class RedisStore:
             probe_every=_above_zero("probe_every", parse_duration(probe_every)),
             clock=clock,
         )
-        self._prefix = prefix
+        self.prefix = prefix
 
         def new_link() -> Link:
             return _redis_link.Link(make, limit=limit, timeout=seconds, breaker=breaker)
@@ -94,7 +94,7 @@ class RedisStore:
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
         """
-        value: bytes | None = await self.execute("GET", self._prefix + key, idempotent=True)
+        value: bytes | None = await self.execute("GET", self.prefix + key, idempotent=True)
         return value
 
     async def set(self, key: str, value: bytes, *, ttl: float) -> None:
@@ -104,7 +104,7 @@ class RedisStore:
             StoreUnavailable: Redis did not answer in time, or refused.
             ValueError: ``ttl`` is out of range.
         """
-        await self.execute("SET", self._prefix + key, value, "PX", _milliseconds(ttl), idempotent=True)
+        await self.execute("SET", self.prefix + key, value, "PX", _milliseconds(ttl), idempotent=True)
 
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
         """Keep a value only if the key has none; tell whether it was kept.
@@ -113,7 +113,7 @@ class RedisStore:
             StoreUnavailable: Redis did not answer in time, or refused. The value may have been kept all the same.
             ValueError: ``ttl`` is out of range.
         """
-        return bool(await self.execute("SET", self._prefix + key, value, "PX", _milliseconds(ttl), "NX"))
+        return bool(await self.execute("SET", self.prefix + key, value, "PX", _milliseconds(ttl), "NX"))
 
     async def replace(self, key: str, value: bytes, *, ttl: float) -> bool:
         """Keep a value only if the key has one already; tell whether it was kept.
@@ -122,7 +122,7 @@ class RedisStore:
             StoreUnavailable: Redis did not answer in time, or refused.
             ValueError: ``ttl`` is out of range.
         """
-        command = ("SET", self._prefix + key, value, "PX", _milliseconds(ttl), "XX")
+        command = ("SET", self.prefix + key, value, "PX", _milliseconds(ttl), "XX")
         return bool(await self.execute(*command, idempotent=True))
 
     async def touch(self, key: str, *, ttl: float) -> bool:
@@ -132,7 +132,7 @@ class RedisStore:
             StoreUnavailable: Redis did not answer in time, or refused.
             ValueError: ``ttl`` is out of range.
         """
-        return bool(await self.execute("PEXPIRE", self._prefix + key, _milliseconds(ttl), idempotent=True))
+        return bool(await self.execute("PEXPIRE", self.prefix + key, _milliseconds(ttl), idempotent=True))
 
     async def delete(self, key: str) -> None:
         """Forget a key.
@@ -140,7 +140,7 @@ class RedisStore:
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
         """
-        await self.execute("DEL", self._prefix + key, idempotent=True)
+        await self.execute("DEL", self.prefix + key, idempotent=True)
 
     async def execute(self, *command: bytes | str | int | float, idempotent: bool = False) -> Any:
         """Send any command, with the same deadline and breaker; keys get no prefix.

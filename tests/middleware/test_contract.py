@@ -12,15 +12,20 @@ from typing import Any
 import pytest
 
 from asgi_express import MisuseError, middleware, next_app, stores
+from asgi_express.security import TokenStore
 from tests.asgi import Socket, ask, http_scope
 from tests.middleware.doors import DOORS
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "CORS": {"allow_origins": ["https://a.example"]},
     "Compress": {},
+    "EndpointFirewall": {"enforce": False},
     "ErrorHandler": {},
+    "RateLimit": {},
     "RealIP": {},
+    "ResourceFirewall": {"target": "x", "enforce": False},
     "Session": {"secret": "a secret of some length"},
+    "TokenAuth": {"store": TokenStore(stores.MemoryStore())},
 }
 """What each middleware cannot do without, and nothing more."""
 

@@ -30,6 +30,14 @@ CALLS: dict[str, list[list[Call]]] = {
         [Call("GET", "/", 200, {"numbers": list(range(1000))})],
     ],
     "cors": [[Call("GET", "/", 200, {"hello": "world"})], [Call("GET", "/public/status", 200, {"status": "up"})]],
+    "endpoint-firewall": [
+        [Call("GET", "/health", 200, {"ok": True})],
+        [
+            Call("GET", "/users/ada", 200, {"id": "ada"}),
+            Call("GET", "/users/eve", 403, {"reason": "default", "policy": None}),
+            Call("GET", "/admin", 403, {"reason": "policy", "policy": "staff only"}),
+        ],
+    ],
     "error-handler": [
         [
             Call(
@@ -47,9 +55,42 @@ CALLS: dict[str, list[list[Call]]] = {
         ],
         [Call("GET", "/slow", 503, {"error": "later"})],
     ],
+    "ratelimit": [
+        [Call("GET", "/", 200, {"hello": "world"})],
+        [
+            Call("POST", "/login", 200, {"right": False}),
+            Call("POST", "/login", 200, {"right": False}),
+            Call(
+                "POST",
+                "/login",
+                429,
+                {
+                    "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",
+                    "title": "Too Many Requests",
+                    "violated-policies": ["second"],
+                    "status": 429,
+                },
+            ),
+            Call("POST", "/checked-login", 200, {"right": True}),
+            Call("POST", "/checked-login", 200, {"right": True}),
+            Call("POST", "/checked-login", 200, {"right": True}),
+        ],
+    ],
     "real-ip": [
         [Call("GET", "/", 200, {"client": "127.0.0.1", "scheme": "https"})],
         [Call("GET", "/", 200, {"client": "127.0.0.1", "peer": "127.0.0.1"})],
+    ],
+    "resource-firewall": [
+        [Call("GET", "/", 200, {"ok": True})],
+        [Call("GET", "/reports/7?key=ada", 200, {"number": 7})],
+    ],
+    "token-auth": [
+        [
+            Call("GET", "/me", 200, {"user": None}),
+            Call("POST", "/login", 200, {"ok": True}),
+            Call("GET", "/me", 200, {"user": "ada"}),
+        ],
+        [Call("GET", "/may", 200, {"read": False}), Call("POST", "/keys", 200, {"length": 87})],
     ],
     "session": [
         [Call("GET", "/", 200, {"visits": 1}), Call("GET", "/", 200, {"visits": 2})],
@@ -65,7 +106,13 @@ CALLS: dict[str, list[list[Call]]] = {
 """For each page and each of its Python blocks, in order."""
 
 
-PAGE_OF = {"ErrorHandler": "error-handler", "RealIP": "real-ip"}
+PAGE_OF = {
+    "EndpointFirewall": "endpoint-firewall",
+    "ErrorHandler": "error-handler",
+    "RealIP": "real-ip",
+    "ResourceFirewall": "resource-firewall",
+    "TokenAuth": "token-auth",
+}
 
 
 def page(name: str) -> str:
@@ -119,6 +166,6 @@ def test_the_tests_that_a_page_names_are_there(name: str) -> None:
     text = "".join(
         path.read_text(encoding="utf-8") for path in [*here.rglob("*.py"), *here.parent.glob("browser/*.py")]
     )
-    named = re.findall(r"`(test_\w+|[A-Z]{3,})`", page(name))
+    named = set(re.findall(r"`(test_\w+|[A-Z]{3,})`", page(name))) - {"GET", "HEAD", "WEBSOCKET"}
     assert len(named) > 5
     assert [test for test in named if not re.search(rf"^(async def |def )?{test}\b", text, re.MULTILINE)] == []

@@ -1,0 +1,179 @@
+"""What the firewalls share: the facts of a request, the verdict, the record of it, and the answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from inspect import iscoroutinefunction
+from typing import Any, Literal, TypeAlias
+
+from asgi_express._scope import ACTOR
+from asgi_express.middleware._respond import respond
+from asgi_express.security import Actor, Challenge, Policy
+from asgi_express.security import Scope as Policies
+from asgi_express.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["ACTOR", "CHALLENGE", "SECURITY_SCOPE", "VERDICT", "Audit", "Firewall", "Verdict"]
+
+SECURITY_SCOPE = "asgi_express.security_scope"
+"""The scope key of the policies of the actor's token, or ``None``."""
+
+CHALLENGE = "asgi_express.challenge"
+"""The scope key of what a refusal says."""
+
+VERDICT = "asgi_express.verdict"
+"""The scope key of the verdict of the innermost firewall."""
+
+_log = logging.getLogger("asgi_express.firewall")
+
+Reason: TypeAlias = Literal["public", "policy", "default", "no actor", "no match"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a firewall decides about a request, and why.
+
+    Attributes:
+        allowed: whether the request may pass.
+        reason: ``"policy"`` (the one that is named), ``"default"`` (no policy applied), ``"public"`` (the route is
+            marked), ``"no actor"``, or ``"no match"`` (no route is known here).
+        policy: the name of the policy that decided.
+        actor: the id of the actor.
+        action: what is done.
+        resource: with what; ``None`` where no route is known.
+        method: the method that the route serves the request with.
+        enforced: whether the firewall does what it decides.
+    """
+
+    allowed: bool
+    reason: Reason
+    policy: str | None
+    actor: str | None
+    action: str
+    resource: str | None
+    method: str
+    enforced: bool
+
+
+Audit: TypeAlias = Callable[[Verdict], object]
+
+
+class Firewall(ABC):
+    """Decide whether an actor may do something with one resource; tell; and refuse."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        action: str,
+        default_policy: Literal["deny", "allow"],
+        policies: Iterable[Policy],
+        enforce: bool,
+        audit: Audit | None,
+        on_refused: ASGIApp | None,
+    ) -> None:
+        kind = type(self).__name__
+        if not isinstance(action, str) or not action:
+            msg = f"{kind}: action must be text that is not empty, not {action!r}"
+            raise ValueError(msg)
+        if default_policy not in ("deny", "allow"):
+            msg = f"{kind}: default_policy must be 'deny' or 'allow', not {default_policy!r}"
+            raise ValueError(msg)
+        if not isinstance(enforce, bool):
+            msg = f"{kind}: enforce must be True or False, not {enforce!r}"
+            raise ValueError(msg)
+        if audit is not None and (not callable(audit) or iscoroutinefunction(audit)):
+            msg = f"{kind}: audit must be a function that is not async, not {audit!r}"
+            raise ValueError(msg)
+        if on_refused is not None and not callable(on_refused):
+            msg = f"{kind}: on_refused must be an ASGI app, not {on_refused!r}"
+            raise ValueError(msg)
+        self.app = app
+        self._action = action
+        self._default = default_policy
+        self._policies = Policies(policies)
+        self._enforce = enforce
+        self._audit = _log_verdict if audit is None else audit
+        self._on_refused = _refuse if on_refused is None else on_refused
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app, or refuse."""
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        scope[VERDICT] = verdict = self.explain(scope)
+        self._audit(verdict)
+        if verdict.allowed or not self._enforce:
+            await self.app(scope, receive, send)
+        else:
+            await self._on_refused(scope, receive, send)
+
+    @abstractmethod
+    def explain(self, scope: Scope) -> Verdict:
+        """Return what is decided about a request, and why; nothing is recorded or refused.
+
+        Args:
+            scope: of the request, after the match.
+        """
+
+    def _decide(self, scope: Scope, resource: str, method: str, meta: Mapping[str, Any]) -> Verdict:
+        actor = actor_of(scope)
+        if actor is None:
+            return self._verdict(scope, resource, method, allowed=False, reason="no actor")
+        granted = scope.get(SECURITY_SCOPE)
+        denied = allowing = None
+        for policies in (granted, self._policies) if isinstance(granted, Policies) else (self._policies,):
+            decision = policies.decide(actor, self._action, resource, meta)
+            if decision.effect == "deny":
+                denied = denied or decision.policy
+            allowing = allowing or decision.policy
+        if denied is not None:
+            return self._verdict(scope, resource, method, allowed=False, reason="policy", policy=denied)
+        if allowing is not None:
+            return self._verdict(scope, resource, method, allowed=True, reason="policy", policy=allowing)
+        return self._verdict(scope, resource, method, allowed=self._default == "allow", reason="default")
+
+    def _verdict(
+        self,
+        scope: Scope,
+        resource: str | None,
+        method: str,
+        *,
+        allowed: bool,
+        reason: Reason,
+        policy: str | None = None,
+    ) -> Verdict:
+        actor = actor_of(scope)
+        known = None if actor is None else actor.id
+        return Verdict(allowed, reason, policy, known, self._action, resource, method, self._enforce)
+
+
+def actor_of(scope: Scope) -> Actor | None:
+    """Return the actor of a request; what is something else is nobody."""
+    actor = scope.get(ACTOR)
+    return actor if isinstance(actor, Actor) else None
+
+
+def _log_verdict(verdict: Verdict) -> None:
+    # JSON in ASCII: an id that somebody chose cannot begin a new line.
+    level = logging.INFO if verdict.allowed else logging.WARNING
+    if _log.isEnabledFor(level):
+        _log.log(level, "%s", json.dumps(asdict(verdict)))
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 401, 403, or what the challenge says is wrong with the token."""
+    prepared = scope.get(CHALLENGE)
+    challenge = prepared if isinstance(prepared, Challenge) else Challenge()
+    challenges = challenge.headers
+    if actor_of(scope) is not None:
+        challenge = challenge.because("insufficient_scope")
+        challenges = challenge.headers if challenge.scheme == "Bearer" and prepared is not None else []
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *challenges]
+    await respond(scope, send, challenge.status, headers, _BODIES[challenge.status])
+
+
+_BODIES = {400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 503: b"Service Unavailable"}

@@ -1,0 +1,30 @@
+"""Who may do what: actors, policies, scopes and tokens."""
+
+from asgi_express.security._conditions import OPERATORS
+from asgi_express.security.actor import Actor
+from asgi_express.security.challenge import Challenge
+from asgi_express.security.context import acting, can, current_actor
+from asgi_express.security.marks import is_public, public
+from asgi_express.security.policy import Condition, Policy
+from asgi_express.security.scope import Decision, Effect, Policies, Scope
+from asgi_express.security.tokens import Grant, TokenStore, TokenValidator
+
+__all__ = [
+    "OPERATORS",
+    "Actor",
+    "Challenge",
+    "Condition",
+    "Decision",
+    "Effect",
+    "Grant",
+    "Policies",
+    "Policy",
+    "Scope",
+    "TokenStore",
+    "TokenValidator",
+    "acting",
+    "can",
+    "current_actor",
+    "is_public",
+    "public",
+]

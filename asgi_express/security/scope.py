@@ -1,0 +1,161 @@
+"""Sets of policies, and the decision that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from asgi_express.security._conditions import Facts
+from asgi_express.security.actor import Actor
+from asgi_express.security.policy import Policy
+
+__all__ = ["Decision", "Effect", "Policies", "Scope"]
+
+Effect: TypeAlias = Literal["allow", "deny", "undefined"]
+
+_NO_FACTS: Mapping[str, Any] = {}
+
+
+class Decision(NamedTuple):
+    """What a scope says.
+
+    Attributes:
+        effect: ``"allow"``, ``"deny"``, or ``"undefined"`` where no policy applies.
+        policy: the name of the policy that decided; ``None`` where none applies.
+    """
+
+    effect: Effect
+    policy: str | None
+
+
+class Scope:
+    """A set of policies that cannot be changed. Any deny wins, whatever the order.
+
+    Args:
+        policies: the policies. The same one may come twice.
+
+    Raises:
+        ValueError: two different policies have one name.
+
+    Examples::
+
+        Scope([Policy("readers", "read", "article:*")])
+
+        policies.scope("users").with_(Policy("no drafts", "*", "draft:*", "deny"))
+    """
+
+    __slots__ = ("_policies",)
+
+    def __init__(self, policies: Iterable[Policy] = ()) -> None:
+        self._policies = _by_name(policies)
+
+    def __iter__(self) -> Iterator[Policy]:
+        return iter(self._policies.values())
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._policies
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Scope) and self._policies == other._policies
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._policies))
+
+    def __repr__(self) -> str:
+        return f"<Scope {', '.join(self._policies) or 'without policies'}>"
+
+    def with_(self, *policies: Policy) -> Scope:
+        """Return a scope with further policies.
+
+        Raises:
+            ValueError: a different policy of that name is there.
+        """
+        return Scope((*self, *policies))
+
+    def without(self, *names: str) -> Scope:
+        """Return a scope without the policies of these names.
+
+        Raises:
+            LookupError: there is none of that name.
+        """
+        for name in names:
+            if name not in self._policies:
+                msg = f"Scope: there is no policy {name!r}"
+                raise LookupError(msg)
+        return Scope(policy for policy in self if policy.name not in names)
+
+    def decide(self, actor: Actor, action: str, resource: str, meta: Mapping[str, Any] = _NO_FACTS) -> Decision:
+        """Decide, and name the policy: the first that denies, else the first that allows."""
+        facts = Facts(actor, action, resource, meta)
+        allowing: str | None = None
+        for name, policy in self._policies.items():
+            if (policy.effect == "deny" or allowing is None) and policy.applies(facts):
+                if policy.effect == "deny":
+                    return Decision("deny", name)
+                allowing = name
+        return Decision("undefined" if allowing is None else "allow", allowing)
+
+    def evaluate(self, actor: Actor, action: str, resource: str, meta: Mapping[str, Any] = _NO_FACTS) -> Effect:
+        """Decide.
+
+        Returns:
+            ``"deny"`` if any policy denies, else ``"allow"`` if one allows, else ``"undefined"``.
+        """
+        return self.decide(actor, action, resource, meta).effect
+
+
+class Policies:
+    """All policies of a program, by name and by group. It cannot be changed: to load others, make another one.
+
+    Args:
+        policies: the policies.
+
+    Raises:
+        ValueError: two different policies have one name.
+
+    Examples::
+
+        policies = Policies([Policy("readers", "read", "article:*", groups="users")])
+        policies.scope("users")
+    """
+
+    __slots__ = ("_groups", "_policies")
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._policies = _by_name(policies)
+        self._groups: dict[str, list[Policy]] = {}
+        for policy in self._policies.values():
+            for group in policy.groups:
+                self._groups.setdefault(group, []).append(policy)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the groups."""
+        return tuple(self._groups)
+
+    def __getitem__(self, name: str) -> Policy:
+        return self._policies[name]
+
+    def scope(self, *groups: str) -> Scope:
+        """Return the named scope of a group, or of several together.
+
+        Raises:
+            LookupError: no policy is in a group of that name.
+        """
+        for group in groups:
+            if group not in self._groups:
+                msg = f"Policies: no policy is in a group {group!r}"
+                raise LookupError(msg)
+        return Scope(policy for group in groups for policy in self._groups[group])
+
+
+def _by_name(policies: Iterable[Policy]) -> dict[str, Policy]:
+    named: dict[str, Policy] = {}
+    for policy in policies:
+        if named.setdefault(policy.name, policy) != policy:
+            msg = f"two different policies are named {policy.name!r}"
+            raise ValueError(msg)
+    return named

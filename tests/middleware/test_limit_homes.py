@@ -1,0 +1,302 @@
+"""Where limits are kept: memory that an attacker cannot empty, and a real Redis that decides in one step."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from asgi_express.middleware._limit_homes import Charge, Home, MemoryHome, RedisHome, Taken
+from asgi_express.middleware._limits import Concurrency, FixedWindow, Rule, SlidingWindow, TokenBucket
+from asgi_express.stores import RedisStore, StoreUnavailable
+from tests.stores.redis_server import RedisServer, running_redis
+
+PATIENT = 5.0
+"""Seconds for a call to a server that does answer, on a machine that is busy."""
+
+
+class Clock:
+    """Seconds that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 4096.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def redis_server() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@asynccontextmanager
+async def redis_store(server: RedisServer, **options: Any) -> AsyncIterator[RedisStore]:
+    store = RedisStore(server.url, **{"timeout": PATIENT, **options})
+    async with aclosing(store):
+        yield store
+
+
+RULES: dict[str, Rule] = {
+    "token bucket": TokenBucket(16, 64.0, 8),
+    "sliding window": SlidingWindow(8, 64.0),
+    "fixed window": FixedWindow(8, 64.0),
+    "concurrency": Concurrency(8, 64.0),
+}
+EACH = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+
+
+def charge(key: str = "k", rule: Rule = RULES["fixed window"], cost: int = 1, name: str = "n") -> Charge:
+    return Charge(name, rule, key, cost)
+
+
+def passed(taken: Sequence[Taken]) -> list[bool]:
+    return [each.decision.allowed for each in taken]
+
+
+async def admits(home: Home, *charges: Charge) -> bool:
+    return all(passed(await home.take(charges)))
+
+
+# -- both homes
+
+
+@asynccontextmanager
+async def memory(_server: RedisServer, clock: Clock) -> AsyncIterator[Home]:
+    yield MemoryHome(max_entries=100, clock=clock)
+
+
+@asynccontextmanager
+async def redis(server: RedisServer, clock: Clock) -> AsyncIterator[Home]:
+    server.ask("FLUSHALL")
+    async with redis_store(server) as store:
+        yield RedisHome(store, clock=clock)
+
+
+BOTH = pytest.mark.parametrize("open_home", [memory, redis])
+
+
+@BOTH
+@EACH
+async def test_all_charges_are_taken_or_none(open_home: Any, rule: Rule, redis_server: RedisServer) -> None:
+    async with open_home(redis_server, Clock()) as home:
+        narrow, wide = charge(rule=FixedWindow(2, 64.0), name="narrow"), charge(rule=rule, name="wide")
+        assert [await admits(home, wide, narrow) for _ in range(4)] == [True, True, False, False]
+        refused = await home.take([wide, narrow])
+        assert passed(refused) == [True, False]
+        assert [each.decision.remaining for each in refused] == [6, 0]
+        assert [await admits(home, wide) for _ in range(7)] == [True] * 6 + [False]
+
+
+@BOTH
+@EACH
+async def test_what_was_given_back_can_be_taken_again(open_home: Any, rule: Rule, redis_server: RedisServer) -> None:
+    async with open_home(redis_server, Clock()) as home:
+        taken = [await home.take([charge(rule=rule)]) for _ in range(8)]
+        assert not await admits(home, charge(rule=rule))
+        await home.give_back(taken[3])
+        assert [await admits(home, charge(rule=rule)) for _ in range(2)] == [True, False]
+        for each in taken:
+            await home.give_back(each)
+        await home.give_back(taken[0])
+        assert await admits(home, charge(rule=rule))
+
+
+@BOTH
+async def test_asking_takes_nothing(open_home: Any, redis_server: RedisServer) -> None:
+    async with open_home(redis_server, Clock()) as home:
+        for _ in range(3):
+            assert [each.decision.remaining for each in await home.take([charge(cost=0)])] == [8]
+
+
+@pytest.mark.parametrize("name", list(RULES)[:3])
+async def test_redis_decides_as_memory_does(name: str, redis_server: RedisServer) -> None:
+    chance, clock = random.Random(name), Clock()
+    async with memory(redis_server, clock) as here, redis(redis_server, clock) as there:
+        kept: list[list[list[Taken]]] = []
+        for _ in range(400):
+            clock.now += chance.choice((0.0, 0.25, 2.0, 8.0, 40.0, -1.0))
+            charges = [charge(chance.choice("ab"), RULES[name], chance.choice((0, 1, 1, 3, 9)))]
+            if kept and chance.random() < 0.2:
+                for home, taken in zip((here, there), kept.pop(chance.randrange(len(kept))), strict=True):
+                    await home.give_back(taken)
+            both = [await home.take(charges) for home in (here, there)]
+            ours, theirs = (taken[0].decision for taken in both)
+            assert ours[:2] == theirs[:2]
+            assert ours[2:5] == pytest.approx(theirs[2:5], abs=1e-5)
+            if ours.allowed and charges[0].cost:
+                kept.append(both)
+
+
+# -- memory
+
+
+async def test_a_live_limit_is_never_pushed_out() -> None:
+    home = MemoryHome(max_entries=10, clock=Clock())
+    for _ in range(8):
+        assert await admits(home, charge("attacker"))
+    for number in range(1000):
+        await home.take([charge(f"k{number}")])
+    assert not await admits(home, charge("attacker"))
+    assert await admits(home, charge("k0"))
+    assert len(home) == 11
+
+
+async def test_when_it_is_full_new_keys_share_one_limit_and_the_log_tells_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    home = MemoryHome(max_entries=2, clock=clock)
+    assert [await admits(home, charge(key)) for key in "ab"] == [True, True]
+    assert [await admits(home, charge(f"new{number}")) for number in range(10)] == [True] * 8 + [False] * 2
+    assert [await admits(home, charge(key, name="other")) for key in "xy"] == [True, True]
+    assert len(caplog.records) == 1
+    clock.now += 65
+    assert await admits(home, charge("c"))
+    assert len(home) == 1
+
+
+async def test_a_limit_that_was_used_again_lives_longer() -> None:
+    clock = Clock()
+    home = MemoryHome(max_entries=2, clock=clock)
+    bucket = TokenBucket(1, 64.0, 2)
+    await home.take([charge("busy", bucket)])
+    await home.take([charge("idle", bucket)])
+    clock.now += 60
+    await home.take([charge("busy", bucket)])
+    clock.now += 5
+    await home.take([charge("new", bucket)])
+    assert len(home) == 2
+    assert [await admits(home, charge("busy", bucket)) for _ in range(2)] == [True, False]
+
+
+async def test_what_is_under_way_leaves_when_it_is_done() -> None:
+    home = MemoryHome(max_entries=1, clock=Clock())
+    taken = await home.take([charge(rule=RULES["concurrency"])])
+    assert len(home) == 1
+    await home.give_back(taken)
+    await home.give_back(taken)
+    assert len(home) == 0
+
+
+# -- Redis
+
+
+async def test_tasks_that_share_a_limit_admit_exactly_it(redis_server: RedisServer) -> None:
+    redis_server.ask("FLUSHALL")
+    rule = TokenBucket(25, 3600.0, 25)
+    async with redis_store(redis_server) as one, redis_store(redis_server) as other:
+        homes = [RedisHome(one), RedisHome(other)]
+        each = await asyncio.gather(*(admits(homes[number % 2], charge(rule=rule)) for number in range(100)))
+    assert sum(each) == 25
+
+
+PROCESS = """
+import asyncio, sys
+from asgi_express.middleware._limit_homes import Charge, RedisHome
+from asgi_express.middleware._limits import SlidingWindow
+from asgi_express.stores import RedisStore
+
+async def main():
+    store = RedisStore(sys.argv[1], timeout=5)
+    home = RedisHome(store)
+    charge = Charge("processes", SlidingWindow(50, 3600.0), "k", 1)
+    taken = await asyncio.gather(*(home.take([charge]) for _ in range(40)))
+    print(sum(each[0].decision.allowed for each in taken))
+    await store.aclose()
+
+asyncio.run(main())
+"""
+
+
+async def test_processes_that_share_a_limit_admit_exactly_it(redis_server: RedisServer) -> None:
+    redis_server.ask("FLUSHALL")
+    running = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", PROCESS, redis_server.url, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    outputs = [await process.communicate() for process in running]
+    assert sum(int(output) for output, _ in outputs) == 50
+
+
+@EACH
+async def test_every_key_expires_by_itself_and_says_nothing_about_the_client(
+    rule: Rule, redis_server: RedisServer
+) -> None:
+    redis_server.ask("FLUSHALL")
+    async with redis_store(redis_server, prefix="shop:") as store:
+        home = RedisHome(store)
+        first = await home.take([charge("header:x-api-key=secret", rule)])
+        await home.take([charge("header:x-api-key=secret", rule)])
+        await home.give_back(first)
+        (name,) = await store.execute("KEYS", "*")
+        assert name.startswith(b"shop:ratelimit:n:")
+        assert b"secret" not in name
+        assert 0 < await store.execute("PTTL", name) <= 67_000
+
+
+async def test_one_that_was_never_given_back_counts_no_more_after_the_window(redis_server: RedisServer) -> None:
+    clock = Clock()
+    async with redis(redis_server, clock) as home:
+        busy = charge(rule=Concurrency(1, 64.0))
+        assert [await admits(home, busy) for _ in range(2)] == [True, False]
+        clock.now += 65
+        assert await admits(home, busy)
+
+
+async def test_a_server_that_forgot_the_script_is_given_it_again(redis_server: RedisServer) -> None:
+    async with redis(redis_server, Clock()) as home:
+        assert await admits(home, charge())
+        redis_server.ask("SCRIPT", "FLUSH")
+        assert await admits(home, charge())
+
+
+async def test_another_refusal_is_none_of_that(redis_server: RedisServer) -> None:
+    redis_server.ask("FLUSHALL")
+    async with redis_store(redis_server) as store:
+        home = RedisHome(store)
+        taken = await home.take([charge()])
+        await store.execute("DEL", taken[0].place)
+        await store.execute("LPUSH", taken[0].place, "x")
+        with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+            await home.take([charge()])
+
+
+async def test_a_frozen_server_holds_nobody_up_beyond_the_deadline(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.ask("FLUSHALL")
+    async with redis_store(redis_server) as patient:
+        taken = await RedisHome(patient).take([charge()])
+    async with redis_store(redis_server, timeout=0.1) as store:
+        home = RedisHome(store)
+        with redis_server.frozen():
+            started = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                await home.take([charge()])
+            await home.give_back(taken)
+            assert time.monotonic() - started < 2
+    assert "cannot be given back" in caplog.text
+
+
+async def test_it_is_given_back_even_if_the_request_is_cancelled(redis_server: RedisServer) -> None:
+    async with redis(redis_server, Clock()) as home:
+        busy = charge(rule=Concurrency(1, 64.0))
+        taken = await home.take([busy])
+        giving = asyncio.create_task(home.give_back(taken))
+        await asyncio.sleep(0)
+        giving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await giving
+        async with asyncio.timeout(PATIENT):
+            while not await admits(home, busy):
+                await asyncio.sleep(0)
