@@ -89,6 +89,10 @@ def session(**options: Any) -> "Session":
     """Return the middleware that keeps sessions: ``app.use(session(secret="..."))``.
 
     The options are those of :class:`asgi_express.middleware.Session`, which serves any other ASGI app too.
+
+    Example::
+
+        app.use(express.session(secret="a long random secret"))
     """
     from asgi_express.middleware import Session
 

@@ -49,7 +49,7 @@ class Files(Heading):
     ) -> Self:
         """Answer with a file: type, length, validators, 304, 412, ranges. Nothing of it blocks the event loop.
 
-        ::
+        Example::
 
             res.send_file("report.pdf", root="/srv/reports", max_age="1d")
 
@@ -117,7 +117,7 @@ class Files(Heading):
     ) -> Self:
         """Answer with a file that the browser is to save.
 
-        ::
+        Example::
 
             res.download("/srv/reports/2026-03.pdf", "march.pdf")
 
@@ -142,7 +142,7 @@ class Files(Heading):
     def attachment(self, filename: str | None = None) -> Self:
         """Set ``Content-Disposition: attachment`` and, from the extension of a name, ``Content-Type``.
 
-        ::
+        Example::
 
             res.attachment("report.csv").send(rows)
 

@@ -254,7 +254,9 @@ def blocking(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Return a handler that runs a plain function in a worker thread.
 
     A plain ``def`` handler runs on the event loop, as in Express; one that waits (a database
-    driver without ``async``, a big computation) belongs here::
+    driver without ``async``, a big computation) belongs here.
+
+    Example::
 
         app.get("/report", blocking(make_report))
 

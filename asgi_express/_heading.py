@@ -33,6 +33,10 @@ class Heading(Outgoing):
             HeadersSentError: the status is on its way.
             TypeError: ``code`` is not an integer.
             ValueError: it is not from 100 to 999.
+
+        Example::
+
+            res.status(404).send("no such user")
         """
         self._open()
         if not isinstance(code, int) or isinstance(code, bool):
@@ -52,6 +56,11 @@ class Heading(Outgoing):
         Raises:
             HeaderValueError: a name or value may not be sent.
             HeadersSentError: the headers are on their way.
+
+        Example::
+
+            res.set("Cache-Control", "no-store")
+            res.set({"X-One": "1", "X-Two": "2"})
         """
         self._open()
         if isinstance(name, Mapping):
@@ -78,7 +87,12 @@ class Heading(Outgoing):
     header = set  # noqa: A003 - Express has both names
 
     def get(self, name: str) -> str | list[str] | None:
-        """Return a header that was set, ``None`` if it was not; a list if it was set to one."""
+        """Return a header that was set, ``None`` if it was not; a list if it was set to one.
+
+        Example::
+
+            kind = res.get("Content-Type")
+        """
         value = self._headers.get(header_name(name))
         if value is None:
             return None
@@ -90,6 +104,10 @@ class Heading(Outgoing):
         Raises:
             HeaderValueError: a name or value may not be sent.
             HeadersSentError: the headers are on their way.
+
+        Example::
+
+            res.append("Link", "</next>; rel=next")
         """
         current = self.get(name)
         if current is None:
@@ -102,6 +120,10 @@ class Heading(Outgoing):
 
         Raises:
             HeadersSentError: the headers are on their way.
+
+        Example::
+
+            res.remove_header("X-Powered-By")
         """
         self._open()
         self._headers.pop(header_name(name), None)
@@ -113,6 +135,10 @@ class Heading(Outgoing):
         Raises:
             TypeError: no field is given.
             HeaderValueError: a field is not a header name.
+
+        Example::
+
+            res.vary("Accept-Language").send(page)
         """
         if not field and not isinstance(field, (list, tuple)):
             msg = "field argument is required"
@@ -123,7 +149,12 @@ class Heading(Outgoing):
         return self.set("Vary", value) if value else self
 
     def type(self, type: str) -> Self:  # noqa: A002 - Express's word
-        """Set ``Content-Type`` from a type, an extension or a file name; ``application/octet-stream`` if unknown."""
+        """Set ``Content-Type`` from a type, an extension or a file name; ``application/octet-stream`` if unknown.
+
+        Example::
+
+            res.type("html")  # text/html; charset=utf-8
+        """
         return self.set("Content-Type", type if "/" in type else _mime.lookup(type) or "application/octet-stream")
 
     def links(self, links: Mapping[str, str | Iterable[str]]) -> Self:
@@ -131,6 +162,10 @@ class Heading(Outgoing):
 
         Raises:
             HeaderValueError: an address has ``<``, ``>``, or a character that may not be sent.
+
+        Example::
+
+            res.links({"next": "/users?page=2", "last": "/users?page=9"})
         """
         current = self.get("Link") or []
         parts = [current] if isinstance(current, str) else current
@@ -179,6 +214,10 @@ class Heading(Outgoing):
         Raises:
             MisuseError: ``signed`` without a secret.
             ValueError: a part has characters that it may not have.
+
+        Example::
+
+            res.cookie("theme", "dark", max_age="30d", http_only=True, secure=True, same_site="lax")
         """
         text = _cookies.cookie_text(value)
         if signed:
@@ -226,6 +265,10 @@ class Heading(Outgoing):
         Raises:
             MisuseError: ``signed`` without a secret.
             ValueError: a part has characters that it may not have.
+
+        Example::
+
+            res.clear_cookie("theme")
         """
         return self.cookie(
             name,
@@ -247,6 +290,10 @@ class Heading(Outgoing):
 
         Raises:
             HeadersSentError: the headers are on their way.
+
+        Example::
+
+            res.status(201).location("/users/7").end()
         """
         return self.set("Location", _urls.encode_url(str(url)))
 

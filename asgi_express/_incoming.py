@@ -95,7 +95,10 @@ class Incoming:
 
     @property
     def headers(self) -> MutableHeaders:
-        """The headers, case-insensitive. A change is seen by all that follow, ASGI apps included."""
+        """The headers, case-insensitive. A change is seen by all that follow, ASGI apps included.
+
+        Example: ``req.headers["content-type"]``
+        """
         if self._headers is None:
             self._headers = MutableHeaders(scope=self.scope)
         return self._headers
@@ -107,6 +110,10 @@ class Incoming:
 
         Raises:
             TypeError: ``name`` is missing or not text.
+
+        Example::
+
+            kind = req.get("Content-Type")
         """
         if not isinstance(name, str) or not name:
             msg = f"req.get: expected the name of a header, got {name!r}"
@@ -128,7 +135,10 @@ class Incoming:
 
     @property
     def state(self) -> State:
-        """The state of the request, as Starlette gives it: what ``lifespan`` made and middleware added."""
+        """The state of the request, as Starlette gives it: what ``lifespan`` made and middleware added.
+
+        Example: ``req.state.database``
+        """
         return State(self.scope.setdefault("state", {}))
 
     # -- body
@@ -149,6 +159,10 @@ class Incoming:
             BodyError: 413 ``entity.too.large``.
             ClientDisconnect: the client left before the end.
             MisuseError: the body was streamed before.
+
+        Example::
+
+            body = await req.read(limit="5mb")
         """
         return await self._incoming.read(None if limit is None else parse_bytes(limit))
 
@@ -157,6 +171,10 @@ class Incoming:
 
         Raises:
             BodyError: 413; 415 ``charset.unsupported``; 400 ``entity.parse.failed``, it is not in that charset.
+
+        Example::
+
+            note = await req.text(limit="10kb")
         """
         return await self._text(limit)
 
@@ -169,6 +187,10 @@ class Incoming:
 
         Raises:
             BodyError: 413; 415; 400 ``entity.parse.failed``, it is not JSON, or too deep, or has a number too long.
+
+        Example::
+
+            data = await req.json()
         """
         text = await self._text(limit, unicode_only=True)
         try:
@@ -184,6 +206,11 @@ class Incoming:
 
         Raises:
             BodyError: 413; 415, it is not a form; 400, it is broken or cut off.
+
+        Example::
+
+            form = await req.form()
+            name = form["name"]
         """
         kept = self.__dict__.get("_form")
         if kept is None:
@@ -198,13 +225,24 @@ class Incoming:
         Raises:
             ClientDisconnect: the client left before the end.
             MisuseError: the body was streamed before.
+
+        Example::
+
+            async for piece in req.stream():
+                digest.update(piece)
         """
         return self._incoming.stream()
 
     # -- the client
 
     async def disconnected(self) -> bool:
-        """Tell whether the client has gone, without waiting for it."""
+        """Tell whether the client has gone, without waiting for it.
+
+        Example::
+
+            if await req.disconnected():
+                return
+        """
         return await self._incoming.gone()
 
     def on(self, event: str, listener: Listener) -> Self:
@@ -216,6 +254,10 @@ class Incoming:
 
         Raises:
             ValueError: there is no such event.
+
+        Example::
+
+            req.on("aborted", job.cancel)
         """
         if event not in ("aborted", "close"):
             msg = f"req.on: there is no event {event!r}; there are 'aborted' and 'close'"

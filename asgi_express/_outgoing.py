@@ -80,12 +80,18 @@ class Outgoing:
 
     @property
     def headers_sent(self) -> bool:
-        """Whether the status and the headers are decided for good."""
+        """Whether the status and the headers are decided for good.
+
+        Example: ``if not res.headers_sent: res.status(500).send("sorry")``
+        """
         return self._started or self._ended or bool(self._chunks)
 
     @property
     def finished(self) -> bool:
-        """Whether the whole answer is decided."""
+        """Whether the whole answer is decided.
+
+        Example: ``if not res.finished: res.send("nobody else answered")``
+        """
         return self._ended or self._complete or self._deferred is not None
 
     def on(self, event: str, listener: Listener) -> Self:
@@ -98,6 +104,10 @@ class Outgoing:
 
         Raises:
             ValueError: there is no such event.
+
+        Example::
+
+            res.on("finish", lambda: log.info("%s %s", req.method, res.status_code))
         """
         if event not in ("finish", "close"):
             msg = f"res.on: there is no event {event!r}; there are 'finish' and 'close'"
@@ -116,6 +126,11 @@ class Outgoing:
 
         Raises:
             ClientDisconnect: the client has gone.
+
+        Example::
+
+            queue.on_result(lambda result: res.send(result))
+            await res.wait_finished()
         """
         if self._waiter is None:
             self._waiter = asyncio.Event()
@@ -154,6 +169,12 @@ class Outgoing:
         Raises:
             HeadersSentError: the answer is complete.
             TypeError: ``chunk`` is neither text nor bytes.
+
+        Example::
+
+            for row in rows:
+                await res.write(f"<li>{row}")
+            res.end()
         """
         if self._ended or self._complete:
             msg = "Cannot write after the end of the answer"
@@ -169,6 +190,10 @@ class Outgoing:
         Raises:
             HeadersSentError: the answer is complete, and there is a chunk.
             TypeError: ``chunk`` is neither text nor bytes.
+
+        Example::
+
+            res.status(204).end()
         """
         if self.finished:
             if chunk is None:

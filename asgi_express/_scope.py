@@ -170,6 +170,10 @@ async def next_app(scope: Scope, receive: Receive, send: Send) -> None:
 
     Raises:
         MisuseError: no router of this package is around; the middleware needs ``app=``.
+
+    Example::
+
+        router.use(GZipMiddleware(next_app))
     """
     if scope["type"] == "lifespan":
         await answer_lifespan(receive, send)

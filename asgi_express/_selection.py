@@ -196,6 +196,8 @@ class Selection:
                 self._record(frame, route, match)
             self.frame = RouteFrame(frame, handlers)
             return None
+        if self.error is None and MATCH in self.scope and type(frame.parent) is not RouteFrame:
+            self._forget_route()  # an error handler has let the request go on
         if match.text and not frame.trim(self.req, path, match.text):
             return None
         handler = layer.handler
@@ -247,13 +249,18 @@ class Selection:
         req._settings = res._settings = (self.root_router if app is None else app).settings
 
     def _leave_route(self, frame: RouteFrame) -> RouterFrame:
-        """Leave a route that has passed on, and take its record back: what follows is not that route."""
+        """Leave a route that has passed on. After an error its record stays, for the error page and the metrics."""
+        if self.error is None:
+            self._forget_route()
+        self.frame = frame.parent
+        return frame.parent
+
+    def _forget_route(self) -> None:
+        """Take the record of a route back: what follows is not that route, and must not be judged as it."""
         for scope in self._scopes if self.scope.pop(MATCH, None) is not None else ():
             for key in (MATCH, "route", "endpoint"):
                 scope.pop(key, None)
             scope["path_params"] = self._host_params or {}
-        self.frame = frame.parent
-        return frame.parent
 
     def _leave(self, frame: RouterFrame) -> None:
         """Leave a router: answer OPTIONS if that is all it can say, restore, and go back to the one around."""

@@ -69,7 +69,10 @@ class Express(Router):
 
     @property
     def application(self) -> Express:
-        """The application itself."""
+        """The application itself.
+
+        Example: ``app.application is app``
+        """
         return self
 
     # -- settings
@@ -80,6 +83,10 @@ class Express(Router):
         Raises:
             MisuseError: the router's ``case sensitive routing`` or ``strict routing`` is set after the first route.
             ValueError: the setting does not know the value.
+
+        Example::
+
+            app.set("trust proxy", 1).set("json spaces", 2)
         """
         if name in ("case sensitive routing", "strict routing"):
             if self.stack and bool(value) != bool(self.settings.get(name)):
@@ -90,23 +97,48 @@ class Express(Router):
         return self
 
     def get_setting(self, name: str) -> Any:
-        """Return a setting, inherited or own; ``None`` if it is not set."""
+        """Return a setting, inherited or own; ``None`` if it is not set.
+
+        Example::
+
+            views = app.get_setting("views")
+        """
         return self.settings.get(name)
 
     def enable(self, name: str) -> Self:
-        """Set a setting to ``True``."""
+        """Set a setting to ``True``.
+
+        Example::
+
+            app.enable("trust proxy")
+        """
         return self.set(name, True)  # noqa: FBT003 - what enabling is
 
     def disable(self, name: str) -> Self:
-        """Set a setting to ``False``."""
+        """Set a setting to ``False``.
+
+        Example::
+
+            app.disable("x-powered-by")
+        """
         return self.set(name, False)  # noqa: FBT003 - what disabling is
 
     def enabled(self, name: str) -> bool:
-        """Tell whether a setting is true."""
+        """Tell whether a setting is true.
+
+        Example::
+
+            if app.enabled("trust proxy"): ...
+        """
         return bool(self.get_setting(name))
 
     def disabled(self, name: str) -> bool:
-        """Tell whether a setting is not true."""
+        """Tell whether a setting is not true.
+
+        Example::
+
+            if app.disabled("etag"): ...
+        """
         return not self.enabled(name)
 
     # -- mounting
@@ -124,7 +156,14 @@ class Express(Router):
         self.emit("mount", parent)
 
     def path(self) -> str:
-        """Return the path that the application is mounted at, through all applications around it."""
+        """Return the path that the application is mounted at, through all applications around it.
+
+        Example::
+
+            admin = Express()
+            app.use("/admin", admin)
+            admin.path()  # "/admin"
+        """
         if self.parent is None:
             return ""
         mountpath = self.mountpath
@@ -132,12 +171,22 @@ class Express(Router):
         return self.parent.path() + own
 
     def on(self, event: str, listener: Listener) -> Self:
-        """Call a listener on an event: ``"mount"``, with the router that this was mounted on, or one of your own."""
+        """Call a listener on an event: ``"mount"``, with the router that this was mounted on, or one of your own.
+
+        Example::
+
+            admin.on("mount", lambda parent: print("mounted on", parent))
+        """
         self._events.add(event, listener)
         return self
 
     def emit(self, event: str, *args: Any) -> Self:
-        """Call the listeners of an event."""
+        """Call the listeners of an event.
+
+        Example::
+
+            app.emit("ready", "with arguments")
+        """
         self._events.emit(event, *args)
         return self
 
@@ -148,6 +197,10 @@ class Express(Router):
 
         Raises:
             TypeError: it is not callable.
+
+        Example::
+
+            app.engine("txt", lambda path, options: Path(path).read_text().format(**options))
         """
         if not callable(engine):
             msg = f"engine(): expected a callable of (path, options), got {engine!r}"
@@ -163,6 +216,10 @@ class Express(Router):
 
         Raises:
             ViewError: there is no such view or engine.
+
+        Example::
+
+            text = await app.render("mail.html", {"name": "Ada"})
         """
         from asgi_express.views import View
 
@@ -211,6 +268,10 @@ class Express(Router):
             ImportError: the extra ``server`` is not installed; the message names the line to install it.
             OSError: the address cannot be bound.
             RuntimeError: the application failed to start.
+
+        Example::
+
+            app.listen(3000, log_level="warning")
         """
         from asgi_express.server import listen
 
@@ -226,6 +287,11 @@ class Express(Router):
 
         Raises:
             ImportError: the extra ``server`` is not installed; the message names the line to install it.
+
+        Example::
+
+            async with app.serve(port=0) as server:
+                print(server.url)
         """
         from asgi_express.server import Server
 

@@ -43,7 +43,10 @@ class Request(Incoming):
 
     @property
     def path(self) -> str:
-        """The path of ``url``, percent-encoded, without the query."""
+        """The path of ``url``, percent-encoded, without the query.
+
+        Example: ``req.path`` is ``"/users"`` for ``/users?page=2``.
+        """
         url = self.url
         if not url.startswith("/"):
             # an absolute-form target, http://host/path (RFC 9112 section 3.2.2)
@@ -56,7 +59,10 @@ class Request(Incoming):
 
     @property
     def query(self) -> Any:
-        """The query of ``url``, parsed by the setting ``query parser``: text by name, a list where a name repeats."""
+        """The query of ``url``, parsed by the setting ``query parser``: text by name, a list where a name repeats.
+
+        Example: ``req.query["page"]`` is ``"2"`` for ``/users?page=2``.
+        """
         text = self.url.partition("?")[2]
         if "#" in self.url:
             text = self.url.partition("#")[0].partition("?")[2]
@@ -87,7 +93,12 @@ class Request(Incoming):
     @overload
     def accepts_encodings(self, encoding: str | Sequence[str], /, *encodings: str) -> str | Literal[False]: ...
     def accepts_encodings(self, *encodings: str | Sequence[str]) -> list[str] | str | Literal[False]:
-        """Return the best of some content codings, or ``False``; without any, all that the client accepts."""
+        """Return the best of some content codings, or ``False``; without any, all that the client accepts.
+
+        Example::
+
+            coding = req.accepts_encodings("br", "gzip")
+        """
         header = self.get("Accept-Encoding")
         return _choose(encodings, header, _negotiation.encodings, _negotiation.accepts_encodings)
 
@@ -96,7 +107,12 @@ class Request(Incoming):
     @overload
     def accepts_charsets(self, charset: str | Sequence[str], /, *charsets: str) -> str | Literal[False]: ...
     def accepts_charsets(self, *charsets: str | Sequence[str]) -> list[str] | str | Literal[False]:
-        """Return the best of some charsets, or ``False``; without any, all that the client accepts."""
+        """Return the best of some charsets, or ``False``; without any, all that the client accepts.
+
+        Example::
+
+            charset = req.accepts_charsets("utf-8", "iso-8859-1")
+        """
         header = self.get("Accept-Charset")
         return _choose(charsets, header, _negotiation.charsets, _negotiation.accepts_charsets)
 
@@ -105,7 +121,12 @@ class Request(Incoming):
     @overload
     def accepts_languages(self, language: str | Sequence[str], /, *languages: str) -> str | Literal[False]: ...
     def accepts_languages(self, *languages: str | Sequence[str]) -> list[str] | str | Literal[False]:
-        """Return the best of some languages, or ``False``; without any, all that the client accepts."""
+        """Return the best of some languages, or ``False``; without any, all that the client accepts.
+
+        Example::
+
+            language = req.accepts_languages("en", "de") or "en"
+        """
         header = self.get("Accept-Language")
         return _choose(languages, header, _negotiation.languages, _negotiation.accepts_languages)
 
@@ -114,6 +135,11 @@ class Request(Incoming):
 
         Args:
             *types: extensions, types, ``text/*``, ``+json``, ``urlencoded``, ``multipart``; without any, any type.
+
+        Example::
+
+            if req.is_("json"):
+                data = await req.json()
         """
         length = self.get("Content-Length")
         if self.get("Transfer-Encoding") is None and not (length and _NUMBER.match(length)):
@@ -130,13 +156,20 @@ class Request(Incoming):
         Returns:
             A list with ``.type``, of items with ``.start`` and ``.end``; ``None`` without the header,
             ``-1`` if none of it is there, ``-2`` if the header is malformed.
+
+        Example::
+
+            ranges = req.range(1000)  # of "bytes=0-99": ranges[0].start is 0, ranges[0].end is 99
         """
         header = self.get("Range")
         return parse_range(size, header, combine=combine) if header else None
 
     @property
     def fresh(self) -> bool:
-        """Whether the client's copy is as good as the answer that is decided so far (RFC 9110 section 13)."""
+        """Whether the client's copy is as good as the answer that is decided so far (RFC 9110 section 13).
+
+        Example: ``if req.fresh: res.status(304).end()``
+        """
         if self.method not in _FRESHNESS_METHODS:
             return False
         for name, _ in self.scope["headers"]:
@@ -157,12 +190,18 @@ class Request(Incoming):
 
     @property
     def stale(self) -> bool:
-        """The opposite of ``fresh``."""
+        """The opposite of ``fresh``.
+
+        Example: ``if req.stale: res.send(make_page())``
+        """
         return not self.fresh
 
     @property
     def xhr(self) -> bool:
-        """Whether the header ``X-Requested-With`` says that a script asks."""
+        """Whether the header ``X-Requested-With`` says that a script asks.
+
+        Example: ``if req.xhr: res.json(rows)``
+        """
         return (self.get("X-Requested-With") or "").lower() == "xmlhttprequest"
 
     # -- who asks, and whom; by the setting ``trust proxy``
@@ -178,7 +217,10 @@ class Request(Incoming):
 
     @property
     def protocol(self) -> str:
-        """``"https"`` or ``"http"``; what a trusted proxy says in ``X-Forwarded-Proto``."""
+        """``"https"`` or ``"http"``; what a trusted proxy says in ``X-Forwarded-Proto``.
+
+        Example: ``f"{req.protocol}://{req.host}"``
+        """
         own = "https" if self.scope.get("scheme") in ("https", "wss") else "http"
         if not self._behind_proxy:
             return own
@@ -186,22 +228,34 @@ class Request(Incoming):
 
     @property
     def secure(self) -> bool:
-        """Whether ``protocol`` is ``"https"``."""
+        """Whether ``protocol`` is ``"https"``.
+
+        Example: ``if not req.secure: res.redirect(f"https://{req.host}{req.original_url}")``
+        """
         return self.protocol == "https"
 
     @property
     def ip(self) -> str | None:
-        """The address of the client; behind trusted proxies, the farthest that they vouch for. ``None`` without one."""
+        """The address of the client; behind trusted proxies, the farthest that they vouch for. ``None`` without one.
+
+        Example: ``log.info("from %s", req.ip)``
+        """
         return _addresses.client_ip(self._peer, self.get("X-Forwarded-For"), self._settings.trust)
 
     @property
     def ips(self) -> list[str]:
-        """The addresses that trusted proxies tell of, the client's first; empty where none is trusted."""
+        """The addresses that trusted proxies tell of, the client's first; empty where none is trusted.
+
+        Example: ``req.ips`` is ``[client, proxy]`` for ``X-Forwarded-For: client, proxy`` if all are trusted.
+        """
         return _addresses.client_ips(self._peer, self.get("X-Forwarded-For"), self._settings.trust)
 
     @property
     def host(self) -> str | None:
-        """The host and port that were asked for; what a trusted proxy says in ``X-Forwarded-Host``."""
+        """The host and port that were asked for; what a trusted proxy says in ``X-Forwarded-Host``.
+
+        Example: ``req.host`` is ``"example.com:3000"``.
+        """
         forwarded = self.get("X-Forwarded-Host")
         if forwarded and self._behind_proxy:
             return forwarded.partition(",")[0].rstrip() or None
@@ -209,7 +263,10 @@ class Request(Incoming):
 
     @property
     def hostname(self) -> str | None:
-        """The host without the port; an IPv6 address keeps its brackets."""
+        """The host without the port; an IPv6 address keeps its brackets.
+
+        Example: ``req.hostname`` is ``"example.com"`` for the host ``example.com:3000``.
+        """
         host = self.host
         if host is None:
             return None
@@ -219,7 +276,10 @@ class Request(Incoming):
 
     @property
     def subdomains(self) -> list[str]:
-        """The labels of ``hostname`` from the right, without the first ones (setting ``subdomain offset``, 2)."""
+        """The labels of ``hostname`` from the right, without the first ones (setting ``subdomain offset``, 2).
+
+        Example: ``req.subdomains`` is ``["ferrets", "tobi"]`` for ``tobi.ferrets.example.com``.
+        """
         hostname = self.hostname
         if not hostname:
             return []
@@ -230,12 +290,18 @@ class Request(Incoming):
 
     @property
     def cookies(self) -> dict[str, Any]:
-        """The cookies that are not signed; those that start with ``j:`` are read as JSON."""
+        """The cookies that are not signed; those that start with ``j:`` are read as JSON.
+
+        Example: ``req.cookies.get("theme", "light")``
+        """
         return self._all_cookies[0]
 
     @property
     def signed_cookies(self) -> dict[str, Any]:
-        """The signed cookies whose signature ``cookie_parser`` has found right; ``False`` where it is wrong."""
+        """The signed cookies whose signature ``cookie_parser`` has found right; ``False`` where it is wrong.
+
+        Example: ``req.signed_cookies.get("user")``
+        """
         return self._all_cookies[1]
 
     @property
@@ -252,7 +318,10 @@ class Request(Incoming):
 
     @property
     def cookie_secrets(self) -> tuple[str, ...]:
-        """The secrets that cookies are signed with, the newest first; set by ``cookie_parser``."""
+        """The secrets that cookies are signed with, the newest first; set by ``cookie_parser``.
+
+        Example: ``req.cookie_secrets = ["new secret", "old secret"]``
+        """
         secrets: tuple[str, ...] = self.__dict__.get("_cookie_secrets", ())
         return secrets
 
@@ -262,7 +331,10 @@ class Request(Incoming):
 
     @property
     def session(self) -> Any:
-        """The session, from whichever middleware keeps one; ``None`` without."""
+        """The session, from whichever middleware keeps one; ``None`` without.
+
+        Example: ``req.session["user"] = "ada"``
+        """
         return self.scope.get("session")
 
 

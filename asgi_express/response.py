@@ -57,14 +57,20 @@ class Response(Files):
 
     @property
     def locals(self) -> dict[str, Any]:
-        """Values for this request and its views."""
+        """Values for this request and its views.
+
+        Example: ``res.locals["user"] = user``
+        """
         if self._locals is None:
             self._locals = {}
         return self._locals
 
     @property
     def status_code(self) -> int:
-        """The status that is decided so far."""
+        """The status that is decided so far.
+
+        Example: ``res.status_code = 404``
+        """
         return self._status
 
     @status_code.setter
@@ -82,6 +88,10 @@ class Response(Files):
         Raises:
             HeadersSentError: the answer was decided before.
             TypeError: the value has no JSON form.
+
+        Example::
+
+            res.send("<p>Hello</p>")
         """
         self._open()
         headers = self._headers
@@ -110,6 +120,10 @@ class Response(Files):
             HeadersSentError: the answer was decided before.
             TypeError: a value has no JSON form.
             ValueError: a value contains itself.
+
+        Example::
+
+            res.status(201).json({"id": 7})
         """
         self._open()
         text = self._json_text(value)
@@ -126,6 +140,10 @@ class Response(Files):
         Raises:
             HeadersSentError: the answer was decided before.
             TypeError: a value has no JSON form.
+
+        Example::
+
+            res.jsonp({"user": "ada"})  # /?callback=show is answered with a call of show
         """
         self._open()
         query = self.req.query
@@ -195,6 +213,10 @@ class Response(Files):
         Raises:
             MisuseError: no application is around.
             ViewError: there is no such view or engine; raised when the response is pushed.
+
+        Example::
+
+            res.render("users/show", {"user": user})
         """
         app = self.app
         if app is None:
@@ -218,6 +240,11 @@ class Response(Files):
 
         Raises:
             HeadersSentError: the answer was decided before.
+
+        Example::
+
+            async with res.sse() as stream:
+                await stream.send({"price": 42}, event="price")
         """
         from asgi_express.sse import EventStream
 
@@ -235,6 +262,11 @@ class Response(Files):
         Raises:
             HeadersSentError: the answer is on its way.
             HeaderValueError: a link has a character that may not be sent.
+
+        Example::
+
+            await res.early_hints("</style.css>; rel=preload; as=style")
+            res.render("home")
         """
         self._open()
         values = [header_value("Link", link) for link in links]
@@ -288,6 +320,10 @@ class Response(Files):
         Raises:
             TypeError: ``code`` is not an integer.
             ValueError: it is not from 100 to 999.
+
+        Example::
+
+            res.send_status(404)  # Not Found
         """
         return self.status(code).type("txt").send(reason(code))
 
@@ -300,6 +336,11 @@ class Response(Files):
         Raises:
             TypeError: there is no address, or the status is not an integer.
             ValueError: the status is not from 100 to 999.
+
+        Example::
+
+            res.redirect("/login")
+            res.redirect("/new-address", 301)
         """
         if isinstance(url, int):
             url, status = status, url

@@ -46,19 +46,30 @@ class Route(RouteVerbs):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods it was given, in order; ``"*"`` for ``all``."""
+        """The methods it was given, in order; ``"*"`` for ``all``.
+
+        Example: ``router.route("/x").get(show).methods`` is ``("GET",)``.
+        """
         return tuple(method or "*" for method in self._methods)
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """What ``Allow`` says of it: its methods, with HEAD where there is GET."""
+        """What ``Allow`` says of it: its methods, with HEAD where there is GET.
+
+        Example: ``router.route("/x").get(show).allowed`` is ``("GET", "HEAD")``.
+        """
         methods = [method for method in self._methods if method is not None and method != WEBSOCKET]
         if "GET" in methods and "HEAD" not in methods:
             methods.append("HEAD")
         return tuple(methods)
 
     def serves(self, method: str) -> bool:
-        """Tell whether there is a handler for a method."""
+        """Tell whether there is a handler for a method.
+
+        Example::
+
+            router.route("/x").get(show).serves("HEAD")  # True
+        """
         methods = self._methods
         if method in methods:
             return True
@@ -67,7 +78,13 @@ class Route(RouteVerbs):
         return None in methods or (method == "HEAD" and "GET" in methods)
 
     def handlers_for(self, method: str) -> tuple[Handler, ...]:
-        """Return the handlers that a request of a method goes through, error handlers included."""
+        """Return the handlers that a request of a method goes through, error handlers included.
+
+        Example::
+
+            for handler in route.handlers_for("GET"):
+                print(handler.name)
+        """
         found = self._by_method.get(method)
         if found is None:
             wanted = "GET" if method == "HEAD" and "HEAD" not in self._methods else method
@@ -82,6 +99,10 @@ class Route(RouteVerbs):
 
         Raises:
             TypeError: there is none, or one is not a handler.
+
+        Example::
+
+            router.route("/x").all(check).get(show)
         """
         return self._add(None, *handlers)
 
@@ -90,6 +111,10 @@ class Route(RouteVerbs):
 
         Raises:
             TypeError: there is none, or one is not such a handler.
+
+        Example::
+
+            router.route("/chat").ws(chat)
         """
         flat = flatten(handlers)
         if not flat:
@@ -107,12 +132,20 @@ class Route(RouteVerbs):
         return self
 
     def record(self, base: str, frame: RouterFrame, pattern: Pattern) -> RouteMatch:
-        """Return the record of a match."""
+        """Return the record of a match.
+
+        Example::
+
+            scope["asgi_express.match"] = route.record(base, frame, pattern)
+        """
         return RouteMatch(self, base, frame, pattern)
 
     @property
     def endpoint(self) -> Callable[..., Any] | None:
-        """The last handler that was registered: by custom the one that answers."""
+        """The last handler that was registered: by custom the one that answers.
+
+        Example: ``router.route("/x").get(check, show).endpoint`` is ``show``.
+        """
         return self._stack[-1].fn if self._stack else None
 
 
@@ -133,7 +166,10 @@ class RouteMatch:
 
     @property
     def template(self) -> str:
-        """The whole path as it was written, the prefixes of all mounts included."""
+        """The whole path as it was written, the prefixes of all mounts included.
+
+        Example: ``match.template`` is ``"/users/:id"`` for ``/users/7``.
+        """
         parts = [_source(self._pattern)]
         frame: Frame | None = self._frame
         while frame is not None:
@@ -145,22 +181,34 @@ class RouteMatch:
 
     @property
     def name(self) -> str | None:
-        """The name of the route."""
+        """The name of the route.
+
+        Example: ``match.name`` is ``"user"`` after ``router.get("/:id", show, name="user")``.
+        """
         return self.route.name
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods of the route."""
+        """The methods of the route.
+
+        Example: ``match.methods`` is ``("GET",)``.
+        """
         return self.route.methods
 
     @property
     def meta(self) -> Mapping[str, Any]:
-        """The facts that were registered with the route."""
+        """The facts that were registered with the route.
+
+        Example: ``match.meta.get("role")`` is ``"admin"`` after ``router.get("/", show, meta={"role": "admin"})``.
+        """
         return self.route.meta
 
     @property
     def endpoint(self) -> Callable[..., Any] | None:
-        """The last handler of the route."""
+        """The last handler of the route.
+
+        Example: ``match.endpoint.__name__`` is ``"show"``.
+        """
         return self.route.endpoint
 
 

@@ -85,12 +85,18 @@ class Router(RouterVerbs):
 
     @property
     def application(self) -> Express | None:
-        """The application that this router is, if it is one."""
+        """The application that this router is, if it is one.
+
+        Example: ``router.application`` is ``None``, ``app.application`` is ``app``.
+        """
         return None
 
     @property
     def index(self) -> Index:
-        """What finds layers by path; made anew when the stack has grown."""
+        """What finds layers by path; made anew when the stack has grown.
+
+        Example: ``router.index.size`` is the number of layers.
+        """
         index = self._index
         if index is None or index.size != len(self.stack):
             index = self._index = Index(self.stack)
@@ -114,6 +120,11 @@ class Router(RouterVerbs):
         Raises:
             PathError: the path cannot be compiled.
             TypeError: a handler is not one.
+
+        Example::
+
+            app.use(log_requests)
+            app.use("/users", users_router)
         """
         path, handlers = _split_path(args)
         if not handlers and (len(args) == 0 or path is not None):
@@ -146,6 +157,10 @@ class Router(RouterVerbs):
         Raises:
             PathError: the path cannot be compiled.
             TypeError: ``app`` is not an ASGI app.
+
+        Example::
+
+            app.mount("/admin", admin_app)
         """
         if isinstance(app, Router):
             return self.use(path, app)
@@ -157,6 +172,10 @@ class Router(RouterVerbs):
 
         Raises:
             PathError: the path cannot be compiled.
+
+        Example::
+
+            router.route("/users").get(list_users).post(add_user)
         """
         route = Route(path, name=name, meta=meta)
         self._push(path, end=True, route=route)
@@ -194,6 +213,10 @@ class Router(RouterVerbs):
         Raises:
             PathError: the path cannot be compiled.
             TypeError: a handler is not one.
+
+        Example::
+
+            router.all("/health", lambda req, res: res.send("ok"))
         """
         if not handlers:
             return Decorator(lambda fn: self.all(path, fn, name=name, meta=meta))
@@ -213,6 +236,12 @@ class Router(RouterVerbs):
         Raises:
             PathError: the path cannot be compiled.
             TypeError: a handler is not one.
+
+        Example::
+
+            @router.ws("/echo")
+            async def echo(ws):
+                await ws.accept()
         """
         if not handlers:
             return Decorator(lambda fn: self.ws(path, fn, name=name))
@@ -234,6 +263,10 @@ class Router(RouterVerbs):
 
         Raises:
             TypeError: a handler is not one.
+
+        Example::
+
+            router.post_match(require_role)
         """
         if not handlers:
             return Decorator(self.post_match)
@@ -258,6 +291,10 @@ class Router(RouterVerbs):
 
         Raises:
             TypeError: the name is not text, or a callback has another shape.
+
+        Example::
+
+            router.param("id", load_user)  # load_user(req, res, next, value, name)
         """
         names = name if isinstance(name, (list, tuple)) else [name]
         if not names or not all(isinstance(each, str) and each for each in names):
@@ -304,7 +341,9 @@ class Router(RouterVerbs):
     async def lifespan_context(self, app: Any = None) -> AsyncIterator[Any]:
         """Run the lifespans of this router, the routers below it and all mounted ASGI apps around a block.
 
-        Standing alone, the server does this. A host that runs no lifespan of mounted apps is given it by hand::
+        Standing alone, the server does this. A host that runs no lifespan of mounted apps is given it by hand.
+
+        Example::
 
             FastAPI(lifespan=router.lifespan_context)
 

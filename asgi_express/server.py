@@ -38,6 +38,10 @@ def listen(app: ASGIApp, *, port: int, host: str, **options: Any) -> None:
         ImportError: uvicorn is not installed.
         OSError: the address cannot be bound.
         RuntimeError: the application failed to start.
+
+    Example::
+
+        listen(app, port=8000, host="127.0.0.1")
     """
     config = _config(app, {"log_level": "info", **options})
     import uvicorn
@@ -97,6 +101,11 @@ class Server:
         host: the address it listens on.
         port: the port it listens on, known once it has started.
         url: the address to open, known once it has started.
+
+    Example::
+
+        async with Server(app, port=0, host="127.0.0.1") as server:
+            print(server.url)
     """
 
     def __init__(self, app: ASGIApp, *, port: int, host: str, **options: Any) -> None:

@@ -49,6 +49,10 @@ class Event:
 
     Raises:
         ValueError: ``event`` or ``id`` has a line end or NUL, or ``retry`` is negative.
+
+    Example::
+
+        Event({"price": 42}, event="price", id="7", retry="5s")
     """
 
     data: Any = None
@@ -83,7 +87,7 @@ class Event:
 class EventStream:
     """A stream of events to one client; made by ``res.sse()``.
 
-    ::
+    Example::
 
         async with res.sse() as stream:
             async for row in rows:
@@ -115,7 +119,10 @@ class EventStream:
 
     @property
     def closed(self) -> bool:
-        """Whether the client has gone."""
+        """Whether the client has gone.
+
+        Example: ``while not stream.closed: await stream.send(await next_price())``
+        """
         return self._gone.is_set()
 
     async def send(self, data: Any = None, *, event: str | None = None, id: str | None = None) -> None:  # noqa: A002
@@ -123,6 +130,10 @@ class EventStream:
 
         Raises:
             ClientDisconnect: the client has gone.
+
+        Example::
+
+            await stream.send({"price": 42}, event="price", id="7")
         """
         await self._write(data if isinstance(data, Event) else Event(data, event=event, id=id))
 
@@ -169,7 +180,12 @@ class EventStream:
         return self.run().__await__()
 
     async def run(self) -> None:
-        """Send all that the source gives; the source is closed when the client leaves."""
+        """Send all that the source gives; the source is closed when the client leaves.
+
+        Example::
+
+            await res.sse(rows).run()  # what await res.sse(rows) does
+        """
         async with self:
             if self._source is not None:
                 await self._until_gone(self._pour(self._source))

@@ -51,7 +51,7 @@ def static(
 ) -> Handler:
     """Return a handler that answers GET and HEAD with the files of a directory.
 
-    ::
+    Example::
 
         app.use("/assets", static("public", max_age="1y", immutable=True, precompressed=True))
         app.use(static("dist", spa="index.html"))

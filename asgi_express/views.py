@@ -38,6 +38,10 @@ class View:
 
     Raises:
         ViewError: there is no such view or engine. A name never leads out of the views directories.
+
+    Example::
+
+        view = View("home", default_engine="html", roots=["views"], engines={})
     """
 
     __slots__ = ("engine", "name", "path")
@@ -74,7 +78,12 @@ class View:
             raise ViewError(msg)
 
     async def render(self, options: dict[str, Any]) -> str:
-        """Render the view with these values."""
+        """Render the view with these values.
+
+        Example::
+
+            text = await view.render({"name": "Ada"})
+        """
         result = self.engine(str(self.path), options)
         return await result if isawaitable(result) else result
 
@@ -114,6 +123,10 @@ class Jinja:
 
         Raises:
             ImportError: Jinja2 is not installed; the message names the line to install it.
+
+        Example::
+
+            app.engine("tpl", Jinja.for_roots(["views"]))
         """
         try:
             import jinja2

@@ -85,3 +85,18 @@ async def test_a_route_that_passes_on_leaves_no_record_behind() -> None:
             *(None, None, None),
             {},
         ]
+
+
+async def test_after_an_error_the_record_stays_until_the_request_goes_on() -> None:
+    seen: list[bool] = []
+    app = express.Router()
+    app.get("/:id", lambda: 1 / 0)
+
+    def look(err: Any, req: Any, res: Any, next: Any) -> None:
+        seen.append("asgi_express.match" in req.scope)
+        next()
+
+    app.use(look)
+    app.use(lambda req, res: (seen.append("asgi_express.match" in req.scope), res.send("x"))[1])
+    await ask(app, "/7")
+    assert seen == [True, False]

@@ -48,7 +48,7 @@ def json(
 ) -> Handler:
     """Return a handler that parses JSON into ``req.body``.
 
-    ::
+    Example::
 
         app.use(express.json(limit="1mb"))
         app.post("/", lambda req: {"hello": req.body["name"]})

@@ -18,7 +18,7 @@ def raw(
 ) -> Handler:
     """Return a handler that puts a body into ``req.body`` as ``bytes``, inflated.
 
-    ::
+    Example::
 
         app.post("/hook", express.raw(type="application/json"), lambda req: check(req.body))
 

@@ -20,7 +20,7 @@ def text(
 ) -> Handler:
     """Return a handler that puts a body of text into ``req.body``, as a ``str``.
 
-    ::
+    Example::
 
         app.use(express.text(type=["text/plain", "text/markdown"], limit="1mb"))
 

@@ -37,7 +37,7 @@ def urlencoded(
 
     A name that comes again collects a list. An empty body is ``{}``.
 
-    ::
+    Example::
 
         app.use(express.urlencoded(extended=True))
         # user[name]=Ada&user[tags][]=a&user[tags][]=b

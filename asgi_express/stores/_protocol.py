@@ -18,28 +18,64 @@ class Store(Protocol):
     """
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none."""
+        """Return the value of a key, ``None`` where there is none.
+
+        Example::
+
+            value = await store.get("user:7")
+        """
 
     async def set(self, key: str, value: bytes, *, ttl: float) -> None:
-        """Keep a value, whatever there was."""
+        """Keep a value, whatever there was.
+
+        Example::
+
+            await store.set("user:7", b"ada", ttl=3600)
+        """
 
     async def add(self, key: str, value: bytes, *, ttl: float) -> bool:
-        """Keep a value only if the key has none; tell whether it was kept."""
+        """Keep a value only if the key has none; tell whether it was kept.
+
+        Example::
+
+            if not await store.add("nonce:abc", b"", ttl=300):
+                raise Conflict("it was used before")
+        """
         ...
 
     async def replace(self, key: str, value: bytes, *, ttl: float) -> bool:
-        """Keep a value only if the key has one already; tell whether it was kept. What was deleted stays so."""
+        """Keep a value only if the key has one already; tell whether it was kept. What was deleted stays so.
+
+        Example::
+
+            kept = await store.replace("user:7", b"grace", ttl=3600)
+        """
         ...
 
     async def touch(self, key: str, *, ttl: float) -> bool:
-        """Let a value live ``ttl`` seconds from now; tell whether there is one."""
+        """Let a value live ``ttl`` seconds from now; tell whether there is one.
+
+        Example::
+
+            alive = await store.touch("user:7", ttl=3600)
+        """
         ...
 
     async def delete(self, key: str) -> None:
-        """Forget a key; nothing happens where there is none."""
+        """Forget a key; nothing happens where there is none.
+
+        Example::
+
+            await store.delete("user:7")
+        """
 
     async def aclose(self) -> None:
-        """Give back what the store holds open."""
+        """Give back what the store holds open.
+
+        Example::
+
+            await store.aclose()
+        """
 
 
 def check_ttl(ttl: float) -> float:

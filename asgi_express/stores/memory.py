@@ -77,7 +77,12 @@ class MemoryStore:
         return len(self._entries)
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value of a key, ``None`` where there is none or it has expired."""
+        """Return the value of a key, ``None`` where there is none or it has expired.
+
+        Example::
+
+            value = await store.get("user:7")
+        """
         entry = self._find(key)
         return None if entry is None else entry.value
 
@@ -87,6 +92,10 @@ class MemoryStore:
         Raises:
             StoreUnavailable: the key is new and there is no room for it (``full="refuse"``).
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            await store.set("user:7", b"ada", ttl=3600)
         """
         self._write(key, value, ttl, self._find(key))
 
@@ -96,6 +105,11 @@ class MemoryStore:
         Raises:
             StoreUnavailable: there is no room for it (``full="refuse"``).
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            if not await store.add("nonce:abc", b"", ttl=300):
+                raise Conflict("it was used before")
         """
         if self._find(key) is not None:
             return False
@@ -107,6 +121,10 @@ class MemoryStore:
 
         Raises:
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            kept = await store.replace("user:7", b"grace", ttl=3600)
         """
         entry = self._find(key)
         if entry is None:
@@ -119,6 +137,10 @@ class MemoryStore:
 
         Raises:
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            alive = await store.touch("user:7", ttl=3600)
         """
         entry = self._find(key)
         if entry is None:
@@ -127,11 +149,21 @@ class MemoryStore:
         return True
 
     async def delete(self, key: str) -> None:
-        """Forget a key."""
+        """Forget a key.
+
+        Example::
+
+            await store.delete("user:7")
+        """
         self._entries.pop(key, None)
 
     async def aclose(self) -> None:
-        """Do nothing: the values stay as long as the store does."""
+        """Do nothing: the values stay as long as the store does.
+
+        Example::
+
+            await store.aclose()
+        """
 
     def _find(self, key: str) -> _Entry | None:
         entry = self._entries.get(key)

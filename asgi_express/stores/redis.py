@@ -93,6 +93,10 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
+
+        Example::
+
+            value = await store.get("user:7")
         """
         value: bytes | None = await self.execute("GET", self.prefix + key, idempotent=True)
         return value
@@ -103,6 +107,10 @@ class RedisStore:
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            await store.set("user:7", b"ada", ttl=3600)
         """
         await self.execute("SET", self.prefix + key, value, "PX", _milliseconds(ttl), idempotent=True)
 
@@ -112,6 +120,11 @@ class RedisStore:
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused. The value may have been kept all the same.
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            if not await store.add("nonce:abc", b"", ttl=300):
+                raise Conflict("it was used before")
         """
         return bool(await self.execute("SET", self.prefix + key, value, "PX", _milliseconds(ttl), "NX"))
 
@@ -121,6 +134,10 @@ class RedisStore:
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            kept = await store.replace("user:7", b"grace", ttl=3600)
         """
         command = ("SET", self.prefix + key, value, "PX", _milliseconds(ttl), "XX")
         return bool(await self.execute(*command, idempotent=True))
@@ -131,6 +148,10 @@ class RedisStore:
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
             ValueError: ``ttl`` is out of range.
+
+        Example::
+
+            alive = await store.touch("user:7", ttl=3600)
         """
         return bool(await self.execute("PEXPIRE", self.prefix + key, _milliseconds(ttl), idempotent=True))
 
@@ -139,6 +160,10 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused.
+
+        Example::
+
+            await store.delete("user:7")
         """
         await self.execute("DEL", self.prefix + key, idempotent=True)
 
@@ -154,11 +179,20 @@ class RedisStore:
 
         Raises:
             StoreUnavailable: Redis did not answer in time, or refused (a ``ResponseError`` is the ``__cause__``).
+
+        Example::
+
+            visits = await store.execute("INCR", "visits")
         """
         return await self._link().call(command, idempotent=idempotent)
 
     async def aclose(self) -> None:
-        """Close the connections of this event loop. Another call opens new ones."""
+        """Close the connections of this event loop. Another call opens new ones.
+
+        Example::
+
+            await store.aclose()
+        """
         link = self._links.pop(asyncio.get_running_loop(), None)
         if link is not None:
             await link.aclose()

@@ -63,7 +63,7 @@ def multipart(
     ``fields={}``                             none                                  ``none()``
     ========================================  ====================================  =========================
 
-    ::
+    Example::
 
         async def profile(req, res):
             await req.file.save(avatars / f"{req.body['id']}.png")
