@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import math
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import FormData, MutableHeaders, State
 
+from asgi_express._aside import parse_aside
 from asgi_express._charset import charset_of, check_charset, decode
 from asgi_express._events import Events, Listener
 from asgi_express._forms import read_form
 from asgi_express._inbox import Inbox
+from asgi_express._json_text import loads
 from asgi_express._units import parse_bytes
 from asgi_express.errors import BodyError
 from asgi_express.types import Receive, Scope, Size
@@ -176,11 +176,14 @@ class Incoming:
 
             note = await req.text(limit="10kb")
         """
-        return await self._text(limit)
+        text: str = await self._parse(decode, limit)
+        return text
 
-    async def _text(self, limit: Size | None, *, unicode_only: bool = False) -> str:
+    async def _parse(
+        self, parse: Callable[[bytes, str], Any], limit: Size | None, *, unicode_only: bool = False
+    ) -> Any:
         charset = check_charset(charset_of(self.get("Content-Type") or ""), unicode_only=unicode_only)
-        return decode(await self.read(limit=limit), charset)
+        return await parse_aside(parse, await self.read(limit=limit), charset)
 
     async def json(self, *, limit: Size | None = "1mb") -> Any:
         """Read the body as JSON (RFC 8259: in a UTF, no ``NaN``, no ``Infinity``).
@@ -192,12 +195,7 @@ class Incoming:
 
             data = await req.json()
         """
-        text = await self._text(limit, unicode_only=True)
-        try:
-            return _DECODER.decode(text)
-        except (ValueError, RecursionError) as error:
-            message = "the body is nested too deep" if isinstance(error, RecursionError) else str(error)
-            raise BodyError(400, message, type="entity.parse.failed", body=text) from None
+        return await self._parse(_json, limit, unicode_only=True)
 
     async def form(self, *, limit: Size | None = "10mb") -> FormData:
         """Read the body as a form, URL-encoded or multipart; files come as Starlette's ``UploadFile``.
@@ -303,18 +301,9 @@ class Incoming:
         await self._settle("close", "over")
 
 
-def _refuse_constant(name: str) -> Any:
-    msg = f"{name} is not JSON"
-    raise ValueError(msg)
-
-
-def _parse_float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        msg = f"the number {text[:40]} is too great"
-        raise ValueError(msg)
-    return number
-
-
-# Made once: json.loads makes a decoder for every call with arguments.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_parse_float)
+def _json(body: bytes, charset: str) -> Any:
+    text = decode(body, charset)
+    try:
+        return loads(text)
+    except ValueError as error:
+        raise BodyError(400, str(error), type="entity.parse.failed", body=text) from None

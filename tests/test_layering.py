@@ -22,10 +22,12 @@ TABLE: dict[str, set[str]] = {
     "errors": {"_status"},
     # what HTTP and Express mean by these: functions without I/O
     "_addresses": set(),
+    "_aside": set(),
     "_camel": set(),
     "_events": set(),
     "_freshness": set(),
     "_json": set(),
+    "_json_text": set(),
     "_mime_types": set(),
     "_mime": set(),
     "_query_tree": set(),
@@ -45,8 +47,8 @@ TABLE: dict[str, set[str]] = {
     "_pattern": {"_path_regex", "_tokens", "errors", "types"},
     # the request
     "_inbox": {"errors", "types"},
-    "_forms": {"_charset", "_inbox", "errors", "types"},
-    "_incoming": {"_charset", "_events", "_forms", "_inbox", "_units", "errors", "types"},
+    "_forms": {"_aside", "_charset", "_inbox", "_query", "errors", "types"},
+    "_incoming": {"_aside", "_charset", "_events", "_forms", "_inbox", "_json_text", "_units", "errors", "types"},
     "request": {"_addresses", "_camel", "_cookies", "_freshness", "_incoming", "_negotiation", "_ranges"},
     # the response
     "_outgoing": {"_events", "errors", "types"},
@@ -83,7 +85,7 @@ TABLE: dict[str, set[str]] = {
     },
     "application": {"_camel", "_events", "_verbs", "errors", "router"},
     # used by applications, not by the core
-    "body": {"_charset", "_inbox", "_negotiation", "_query", "_units", "errors", "types"},
+    "body": {"_aside", "_charset", "_inbox", "_json_text", "_negotiation", "_query", "_units", "errors", "types"},
     "cookies": {"request", "types"},
     "server": {"errors", "types"},
     "sse": {"_json", "_units", "errors", "types"},

@@ -6,11 +6,11 @@ the length, the bytes, ``verify``, and at last the parsing.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from asgi_express._aside import parse_aside
 from asgi_express._charset import codec, unsupported
 from asgi_express._negotiation import type_is
 from asgi_express.body._inflate import Inflater, inflate, inflater
@@ -31,9 +31,6 @@ Handler: TypeAlias = "Callable[[Request, Response, Next], Awaitable[None]]"
 
 Parse = Callable[[bytes, str | None], Any]
 """``(body, charset) -> value``."""
-
-# A body longer than this is parsed in a thread: the loop goes on meanwhile, as far as Python's lock lets it.
-_INLINE = 256 * 1024
 
 
 def parser(options: Options, parse: Parse, *, accepts: Callable[[str], bool] = lambda charset: True) -> Handler:
@@ -59,10 +56,7 @@ def parser(options: Options, parse: Parse, *, accepts: Callable[[str], bool] = l
                 raise
             if body is not None:
                 await _verify(req, res, options, body, charset)
-                if len(body) > _INLINE:
-                    req.body = await asyncio.to_thread(parse, body, charset)
-                else:
-                    req.body = parse(body, charset)
+                req.body = await parse_aside(parse, body, charset)
         next()
 
     handler.__name__ = handler.__qualname__ = f"{options.parser}_parser"

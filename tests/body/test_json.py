@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from typing import Any
 
 import pytest
 
-from asgi_express import body
+from asgi_express import _json_text, body
 from tests.body.driver import application, post
 
 JSON = "application/json"
@@ -87,14 +88,28 @@ async def test_the_nesting_is_limited_whatever_the_interpreter_could_do() -> Non
 
 
 async def test_an_interpreter_that_is_near_its_limit_refuses_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args: Any, **options: Any) -> None:
-        raise RecursionError
+    class Exhausted:
+        def decode(self, text: str) -> Any:
+            raise RecursionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(json, "loads", fail)
+        patch.setattr(_json_text, "_DECODER", Exhausted())
         answer = await post(application(body.json()), b"[]", JSON)
     error = answer.json["error"]
     assert (error["status"], error["message"]) == (400, "the body is nested too deep")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_collection_of_garbage_is_left_as_it_was(enabled: bool) -> None:
+    lists = "[" + "[]," * 100_000 + "[]]"
+    was = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        assert len((await parse(lists))["body"]) == 100_001
+        assert (await parse(lists[:-1]))["error"]["status"] == 400
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was else gc.disable)()
 
 
 @pytest.mark.parametrize("content", ["1", '"x"', "null", "true", "   ", " \n 1", "\v[]", "\u00a0[]", "x"])
