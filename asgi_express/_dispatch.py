@@ -195,7 +195,7 @@ class Walk(Selection):
                     return
             if self.done:
                 return
-            if res.finished:
+            if res._ended or res.finished:
                 self.done = True
                 return
             self.signal(self._unanswered(handler, error))

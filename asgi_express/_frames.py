@@ -7,7 +7,7 @@ recursion, and the way back out is the same loop.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgi_express._handlers import ERROR, Handler
@@ -83,26 +83,12 @@ class RouterFrame:
 
     def look_up(self, req: Request) -> None:
         """Find the layers that can match ``req.url``, from where the walk stands on."""
-        self.url = req.url
-        self.path = req.path if req.url else ""
-        self._find()
-
-    def _find(self) -> None:
-        self.size = len(self.router.stack)
-        self.candidates = self.router.index.find(self.path) if self.path else ()
-        self.position = bisect_left(self.candidates, self.index) if self.index else 0
-
-    def next_layer(self) -> Layer | None:
-        """Return the next layer that can match; ``None`` when there is none."""
-        if self.position >= len(self.candidates) and self.size != len(self.router.stack):
-            self._find()  # a handler has registered something that comes after it
-        position = self.position
-        if position >= len(self.candidates):
-            return None
-        number = self.candidates[position]
-        self.position = position + 1
-        self.index = number + 1
-        return self.router.stack[number]
+        url = self.url = req.url
+        path = self.path = req.path if url else ""
+        index = self.router.index
+        self.size = index.size
+        candidates = self.candidates = index.find(path) if path else ()
+        self.position = bisect_left(candidates, self.index) if self.index else 0
 
     def trim(self, req: Request, path: str, text: str) -> bool:
         """Take the matched text of a ``use`` off ``req.url``; ``False`` if it is not a prefix that ends on a border."""
@@ -136,28 +122,40 @@ class RouterFrame:
 
 
 class RouteFrame:
-    """A place among the handlers of a matched route, those of ``post_match`` first."""
+    """A place among the handlers of a matched route, those of ``post_match`` first.
 
-    __slots__ = ("guards", "handlers", "parent", "post", "prefix")
+    Attributes:
+        handlers: all of them.
+        guards: how many of them, the first, are those of ``post_match``.
+        position: the next of them.
+    """
+
+    __slots__ = ("guards", "handlers", "parent", "position", "post", "prefix")
 
     def __init__(self, parent: RouterFrame, handlers: tuple[Handler, ...]) -> None:
         self.parent = parent
-        self.post = parent.post
         self.prefix = None
-        self.guards: Iterator[Handler] | None = iter(parent.post) if parent.post and handlers else None
-        self.handlers: Iterator[Handler] = iter(handlers)
+        post = self.post = parent.post
+        self.position = 0
+        if post and handlers:
+            self.guards = len(post)
+            self.handlers = post + handlers
+        else:
+            self.guards = 0
+            self.handlers = handlers
 
     def next(self, error: Any) -> Handler | None:
         """Return the next handler: an error handler if an error is pending, else another."""
-        if self.guards is not None:
-            if error is not None:
-                return None  # refused: the error handlers of the route itself must not be able to go on with it
-            for handler in self.guards:
-                return handler
-            self.guards = None
-        for handler in self.handlers:
+        handlers, position = self.handlers, self.position
+        if error is not None and 0 < position <= self.guards:
+            return None  # refused: the error handlers of the route itself must not be able to go on with it
+        while position < len(handlers):
+            handler = handlers[position]
+            position += 1
             if (handler.kind == ERROR) == (error is not None):
+                self.position = position
                 return handler
+        self.position = position
         return None
 
 

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
-from base64 import b64encode
+from binascii import b2a_base64
 from calendar import timegm
 from functools import lru_cache
+from hashlib import sha1
 
-__all__ = ["etag", "format_http_date", "is_fresh", "parse_http_date", "stat_etag"]
+__all__ = ["format_http_date", "is_fresh", "parse_http_date", "stat_etag", "strong_etag", "weak_etag"]
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -32,8 +32,6 @@ _DATES = (
     re.compile(rf"{_DAY} {_MONTH} (?P<day>[0-9 ][0-9]) {_CLOCK} (?P<year>[0-9]{{4}})\Z"),
 )
 
-_EMPTY_TAG = '"0-2jmj7l5rSw0yVb/vlWAYkK/YBwk"'
-
 # What JavaScript's \s takes in, of the characters that a header can hold.
 _SPACE = " \t\n\v\f\r\xa0"
 
@@ -41,19 +39,14 @@ _LAST_SECOND = 253402300799  # 9999-12-31 23:59:59, the last that four digits of
 _FIRST_SECOND = -62135596800  # 0001-01-01 00:00:00
 
 
-def etag(body: bytes, *, weak: bool = True) -> str:
-    """Return the entity tag of a body: its length in hex and 27 characters of its SHA-1 in Base64.
+def strong_etag(body: bytes) -> bytes:
+    """Return the entity tag of a whole body: its length in hex and 27 characters of its SHA-1 in Base64."""
+    return b'"%x-%b"' % (len(body), b2a_base64(sha1(body, usedforsecurity=False).digest())[:27])
 
-    Args:
-        body: the whole representation.
-        weak: whether to mark it ``W/`` (RFC 9110 section 8.8.1).
-    """
-    if body:
-        digest = hashlib.sha1(body, usedforsecurity=False).digest()
-        tag = f'"{len(body):x}-{b64encode(digest)[:27].decode("ascii")}"'
-    else:
-        tag = _EMPTY_TAG
-    return f"W/{tag}" if weak else tag
+
+def weak_etag(body: bytes) -> bytes:
+    """Return the entity tag of a whole body, marked as weak (RFC 9110 section 8.8.1)."""
+    return b'W/"%x-%b"' % (len(body), b2a_base64(sha1(body, usedforsecurity=False).digest())[:27])
 
 
 def stat_etag(size: int, mtime_ns: int) -> str:

@@ -17,7 +17,8 @@ __all__ = ["HeaderValueError", "header_name", "header_value", "merge_vary", "wit
 
 # RFC 9110 section 5.6.2 (token) and 5.5 (field-value, less obs-fold).
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+# Without white space around it.
+_VALUE = re.compile(r"(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?\Z")
 
 _TYPE = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 # A parameter up to the next one: its name; its value in quotes, and whether they are closed; or its bare value.
@@ -57,7 +58,7 @@ def header_value(name: str, value: Any) -> bytes:
     if len(text) > _MAX_VALUE:
         msg = f"header {name}: value of {len(text)} characters; {_MAX_VALUE} are allowed"
         raise HeaderValueError(msg)
-    if not _VALUE.match(text) or text != text.strip(" \t"):
+    if not _VALUE.match(text):
         msg = f"header {name}: value has a character that may not be sent: {text!r}"
         raise HeaderValueError(msg)
     return text.encode("latin-1")

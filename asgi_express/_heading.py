@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from asgi_express import _cookies, _mime, _urls
@@ -63,7 +64,7 @@ class Heading(Outgoing):
             res.set({"X-One": "1", "X-Two": "2"})
         """
         self._open()
-        if isinstance(name, Mapping):
+        if not isinstance(name, str) and isinstance(name, Mapping):  # asking for a Mapping takes 0.3 us
             for each, its_value in name.items():
                 self.set(each, its_value)
             return self
@@ -155,7 +156,9 @@ class Heading(Outgoing):
 
             res.type("html")  # text/html; charset=utf-8
         """
-        return self.set("Content-Type", type if "/" in type else _mime.lookup(type) or "application/octet-stream")
+        self._open()
+        self._headers[b"content-type"] = _type(type)
+        return self
 
     def links(self, links: Mapping[str, str | Iterable[str]]) -> Self:
         """Add to ``Link``: relation names to one address or several.
@@ -298,6 +301,13 @@ class Heading(Outgoing):
         return self.set("Location", _urls.encode_url(str(url)))
 
 
+@lru_cache(maxsize=256)
+def _type(name: str) -> bytes:
+    kind = name if "/" in name else _mime.lookup(name) or "application/octet-stream"
+    return _content_type(header_value("Content-Type", kind))
+
+
+@lru_cache(maxsize=256)
 def _content_type(value: bytes) -> bytes:
     text = value.decode("latin-1")
     full = text if "/" in text else _mime.lookup(text)

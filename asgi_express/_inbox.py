@@ -33,10 +33,11 @@ class Inbox:
 
     __slots__ = (
         "_body",
+        "_busy",
         "_chunks",
         "_drained",
         "_held",
-        "_lock",
+        "_idle",
         "_receive",
         "_seen",
         "_size",
@@ -50,8 +51,10 @@ class Inbox:
         self._receive = receive
         self._chunks: deque[bytes] = deque()
         self._body: bytes | None = None
-        self._lock = asyncio.Lock()
-        self._drained = asyncio.Event()
+        # A lock and an event, made when there is somebody to wait: to make both takes longer than to read most bodies.
+        self._busy = False
+        self._idle: asyncio.Event | None = None
+        self._drained: asyncio.Event | None = None
         self._held = 0
         self._seen = 0
         self._size = 0
@@ -63,9 +66,14 @@ class Inbox:
     async def _take(self) -> None:
         """Take one message, unless somebody else took one meanwhile."""
         seen = self._seen
-        async with self._lock:
+        while self._busy:
+            if self._idle is None:
+                self._idle = asyncio.Event()
+            await self._idle.wait()
             if self._seen != seen:
                 return
+        self._busy = True
+        try:
             message = await self._receive()
             self._seen += 1
             if message["type"] == "http.request":
@@ -81,13 +89,23 @@ class Inbox:
                 # A receive that never waits must not hold the loop: 100,000 messages took 0.5 s. Last, because a
                 # caller may be cancelled here, and what was received must not be lost with it.
                 await asyncio.sleep(0)
+        finally:
+            self._busy = False
+            if self._idle is not None:
+                self._idle.set()
+                self._idle = None
 
     def _pop(self) -> bytes:
         chunk = self._chunks.popleft()
         self._held -= len(chunk)
         if not self._chunks:
-            self._drained.set()
+            self._read_off()
         return chunk
+
+    def _read_off(self) -> None:
+        """There is room again for who reads ahead."""
+        if self._drained is not None:
+            self._drained.set()
 
     def _check_unstreamed(self) -> None:
         if self._streamed:
@@ -143,7 +161,7 @@ class Inbox:
             self._body = b"".join(self._chunks)
             self._chunks.clear()
             self._held = 0
-            self._drained.set()
+            self._read_off()
         if limit is not None and len(self._body) > limit:
             raise too_large(limit, len(self._body))
         return self._body
@@ -166,7 +184,7 @@ class Inbox:
         """Wait until the client leaves. Reads ahead in the body, up to 64 KiB, then waits for a reader."""
         while not self.disconnected:
             if self._held > _READ_AHEAD:
-                self._drained.clear()
+                self._drained = asyncio.Event()
                 await self._drained.wait()
             else:
                 await self._take()
@@ -181,7 +199,7 @@ class Inbox:
 
     def replay(self) -> Receive:
         """Return a ``receive`` for an app behind us that gives the body again, then what follows."""
-        if not (self._seen or self._lock.locked() or self.watched):
+        if not (self._seen or self._busy or self.watched):
             return self._receive
         kept = self._body
         ended = False

@@ -22,6 +22,7 @@ from asgi_express.types import Receive, Scope, Size
 if TYPE_CHECKING:
     from typing import Self
 
+    from asgi_express._selection import Selection
     from asgi_express._settings import Settings
     from asgi_express.response import Response
     from asgi_express.route import Route
@@ -52,11 +53,11 @@ class Incoming:
         "__dict__",
         "_client_gone",
         "_events",
-        "_guard_missed",
         "_headers",
         "_inbox",
         "_query",
         "_receive",
+        "_selection",
         "_settings",
         "_watcher",
         "app",
@@ -82,7 +83,7 @@ class Incoming:
         self.route: Route | None = None
         self.body: Any = None
         self._settings = settings
-        self._guard_missed: Callable[[], bool] = bool
+        self._selection: Selection | None = None
         self._receive = receive
         self._inbox: Inbox | None = None
         self._client_gone = False

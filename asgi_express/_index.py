@@ -97,17 +97,16 @@ class Index:
         Args:
             path: percent-encoded, without the query.
         """
-        known = self._known
-        if path in known:
-            found = known[path]
-            if found is None:
-                found = known[path] = self._search(path)
-            return found
-        return self._search(path)
+        found = self._known.get(path)
+        if found is None:
+            if self.size <= _SMALL or not path.startswith("/"):
+                return self._all
+            found = self._search(path)
+            if path in self._known:
+                self._known[path] = found
+        return found
 
     def _search(self, path: str) -> Sequence[int]:  # noqa: C901 - one loop, run for every request
-        if self.size <= _SMALL or not path.startswith("/"):
-            return self._all
         found: list[list[int]] = []
         nodes = [self._root]
         segments = path.lower().split("/", _DEPTH + 1)

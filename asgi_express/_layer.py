@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from asgi_express._handlers import Handler
@@ -19,13 +20,15 @@ class Layer:
     """One place on the stack of a router. Exactly one of ``handler``, ``route`` and ``router`` is set.
 
     Attributes:
+        match: returns the first match of its paths with the path of a request; raises ``DecodeError`` where a
+            parameter cannot be decoded.
         path: the path as it was registered.
         handler: a handler or an ASGI app.
         route: the handlers of one path, by method.
         router: a router, or an application, walked in its turn.
     """
 
-    __slots__ = ("handler", "path", "patterns", "route", "router")
+    __slots__ = ("handler", "match", "path", "patterns", "route", "router")
 
     def __init__(
         self,
@@ -43,13 +46,10 @@ class Layer:
         self.route = route
         self.router = router
         self.patterns: tuple[Pattern, ...] = compile_path(path, end=end, strict=strict, case_sensitive=case_sensitive)
+        # Nearly always there is one path: its own method, without a call around it.
+        self.match: Callable[[str], Match | None] = self.patterns[0].match if len(self.patterns) == 1 else self._match
 
-    def match(self, path: str) -> Match | None:
-        """Return the first match of its paths.
-
-        Raises:
-            DecodeError: a parameter cannot be decoded.
-        """
+    def _match(self, path: str) -> Match | None:
         for pattern in self.patterns:
             match = pattern.match(path)
             if match is not None:

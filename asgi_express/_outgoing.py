@@ -156,11 +156,13 @@ class Outgoing:
             raise MisuseError(msg)
 
     def _finish(self, content: bytes) -> Self:
-        self._check_status()
+        if self._status < 200:
+            self._check_status()
         if content:
             self._chunks.append(content)
         self._ended = True
-        self._wake()
+        if self._waiter is not None:
+            self._waiter.set()
         return self
 
     def write(self, chunk: str | bytes) -> Self:
@@ -224,9 +226,10 @@ class Outgoing:
         if self._ended:
             if not self._complete:
                 self._complete = True
-                content = b"".join(self._chunks)
-                self._chunks.clear()
-                await self._send_body(content if self._has_body() else b"", more=False)
+                chunks = self._chunks
+                content = b"".join(chunks) if chunks and self._has_body() else b""
+                self._chunks = []
+                await self._send_body(content, more=False)
                 if self._events is not None:
                     await self._events.settle("finish")
         else:
@@ -264,21 +267,21 @@ class Outgoing:
 
     def _start_message(self) -> Message:
         headers = self._headers
+        scope = self.req.scope
         # A wrong length from a handler would tear the connection: it is put right where the right one is known.
         if self._status in BODILESS:
             headers.pop(b"content-length", None)
             headers.pop(b"transfer-encoding", None)
         elif b"transfer-encoding" in headers:
             headers.pop(b"content-length", None)  # RFC 9112 section 6.2
-        elif self._has_body() and (not self._in_pieces or (self._ended and b"content-length" in headers)):
+        elif scope.get("method") != "HEAD" and (not self._in_pieces or (self._ended and b"content-length" in headers)):
             headers[b"content-length"] = b"%d" % sum(map(len, self._chunks))
         raw: list[tuple[bytes, bytes]] = []
         for name, value in headers.items():
-            if isinstance(value, list):
-                raw.extend((name, item) for item in value)
+            if type(value) is list:
+                raw.extend([(name, item) for item in value])
             else:
-                raw.append((name, value))
-        scope = self.req.scope
+                raw.append((name, value))  # type: ignore[arg-type] # not a list
         if scope["type"] == "http":
             return {"type": "http.response.start", "status": self._status, "headers": raw}
         if "websocket.http.response" in (scope.get("extensions") or ()):

@@ -9,7 +9,7 @@ disagree, ``path`` wins, and nobody behind a guard sees a path that the guard di
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, Protocol, cast
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from asgi_express.errors import MisuseError
@@ -20,7 +20,6 @@ __all__ = [
     "MATCH",
     "PEER",
     "WALK",
-    "Target",
     "encode_path",
     "mounted_scope",
     "next_app",
@@ -48,19 +47,6 @@ _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Target(NamedTuple):
-    """Where a request goes.
-
-    Attributes:
-        base: the percent-encoded prefix that the host or the server took off, without a trailing slash.
-        url: the rest of the path and the query, percent-encoded, as Express's ``req.url``.
-    """
-
-    base: str
-    url: str
-    original: str
-
-
 def encode_path(path: str) -> str:
     """Percent-encode a decoded path; a lone surrogate becomes U+FFFD rather than an exception."""
     try:
@@ -74,23 +60,27 @@ def plain_path(path: str) -> str:
     return encode_path(_EMPTY.sub("/", unquote(path)))
 
 
-def target(scope: Scope) -> Target:
+def target(scope: Scope) -> tuple[str, str, str]:
     """Split the request target of a scope at the prefix that it is mounted under.
 
     The prefix (``root_path``) comes off on a segment border only: ``/api`` is no prefix of ``/apiary``.
+
+    Returns:
+        The percent-encoded prefix that the host or the server took off, without a trailing slash; the rest of the
+        path and the query, percent-encoded, as Express's ``req.url``; and both in one.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path") or ""
     query: bytes = scope.get("query_string") or b""
     given: bytes | None = scope.get("raw_path")
-    if not root and not query and given and given.isascii() and given.decode("ascii") == path and "?" not in path:
-        return Target("", path, path)  # the most frequent kind
+    if not root and not query and given and path.isascii() and given == path.encode() and "?" not in path:
+        return "", path, path  # the most frequent kind
     raw = whole = _raw_path(scope, path, root)
     base = ""
     if root:
         base, raw = _strip(raw, root.rstrip("/"))
     mark = "?" + _ascii(query) if query else ""
-    return Target(base, raw + mark, whole + mark)
+    return base, raw + mark, whole + mark
 
 
 def _raw_path(scope: Scope, path: str, root: str) -> str:

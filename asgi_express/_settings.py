@@ -31,6 +31,21 @@ def _trust_none(_address: str, _index: int) -> bool:
     return False
 
 
+def _tagger(how: Any) -> Callable[[bytes], bytes | None]:
+    if not callable(how):
+        return (_freshness.strong_etag if how == "strong" else _freshness.weak_etag) if how else _untagged
+
+    def tag(content: bytes) -> bytes | None:
+        value: str | None = how(content)
+        return header_value("ETag", value) if value else None
+
+    return tag
+
+
+def _untagged(_content: bytes) -> None:
+    return None
+
+
 _JSON_WORDS = ("spaces", "replacer", "escape")
 
 _ALLOWED: dict[str, tuple[Any, ...]] = {
@@ -42,7 +57,11 @@ _ALLOWED: dict[str, tuple[Any, ...]] = {
 class Settings(Mapping[str, Any]):
     """A mapping of setting names (spelled as in Express, with spaces) to values."""
 
-    __slots__ = ("_json", "_own", "_trust", "development", "parent", "powered_by")
+    __slots__ = ("_json", "_own", "_trust", "development", "entity_tag", "parent", "powered_by")
+
+    entity_tag: Callable[[bytes], bytes | None]
+    """Return the entity tag of an answer, by the setting ``etag``. A function of the user's may give one that may not
+    be sent, which is a ``HeaderValueError``."""
 
     def __init__(self) -> None:
         self.parent: Settings | None = None
@@ -50,6 +69,7 @@ class Settings(Mapping[str, Any]):
         env = default_env()
         self.development = env == "development"
         self.powered_by = True
+        self.entity_tag = _freshness.weak_etag
         self._json = False
         # Alone of what an application is born with, this is inherited until it is set (as in Express).
         self._trust: Trust | None = None
@@ -80,6 +100,7 @@ class Settings(Mapping[str, Any]):
         self._own[name] = value
         self.development = self._own["env"] == "development"
         self.powered_by = bool(self._own["x-powered-by"])
+        self.entity_tag = _tagger(self._own["etag"])
         self._json = self._json or name.startswith("json ")
 
     @property
@@ -98,18 +119,6 @@ class Settings(Mapping[str, Any]):
         if self._trust is not None:
             return self._trust
         return _trust_none if self.parent is None else self.parent.trust
-
-    def entity_tag(self, content: bytes) -> bytes | None:
-        """Return the entity tag of an answer, by the setting ``etag``.
-
-        Raises:
-            HeaderValueError: a function of the user gave one that may not be sent.
-        """
-        how = self["etag"]
-        if callable(how):
-            tag: str | None = cast("Callable[[bytes], str | None]", how)(content)
-            return header_value("ETag", tag) if tag else None
-        return _freshness.etag(content, weak=how != "strong").encode("ascii") if how else None
 
     def parse_query(self, text: str) -> Any:
         """Return the parsed query, by the setting ``query parser``; a function gets the raw text, ``None`` if empty."""

@@ -48,6 +48,8 @@ class Request(Incoming):
         Example: ``req.path`` is ``"/users"`` for ``/users?page=2``.
         """
         url = self.url
+        if url.startswith("/") and "?" not in url and "#" not in url:
+            return url  # nearly always
         if not url.startswith("/"):
             # an absolute-form target, http://host/path (RFC 9112 section 3.2.2)
             head, mark, rest = url.partition("://")

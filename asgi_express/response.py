@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterable, Callable, Collection, Mapping
+from functools import lru_cache
 from inspect import isawaitable, signature
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ class Response(Files):
         headers = self._headers
         if isinstance(body, str):
             current = headers.get(b"content-type")
-            headers[b"content-type"] = _HTML if current is None else _utf8(current)
+            headers[b"content-type"] = _HTML if current is None else _utf8(_first(current))
             content = body.encode("utf-8", "replace")
         elif body is _NOTHING:
             return self._decide(b"", tag=False)
@@ -128,7 +129,7 @@ class Response(Files):
         self._open()
         text = self._json_text(value)
         current = self._headers.get(b"content-type")
-        self._headers[b"content-type"] = _JSON if current is None else _utf8(current)
+        self._headers[b"content-type"] = _JSON if current is None else _utf8(_first(current))
         return self._decide(text.encode("utf-8"), tag=True)
 
     def _json_text(self, value: Any) -> str:
@@ -304,7 +305,9 @@ class Response(Files):
                 headers[b"etag"] = value
         if self.req.fresh:
             self._status = 304
-        if self._status in BODILESS:
+        if self._status == 200:
+            pass  # nearly always
+        elif self._status in BODILESS:
             for name in (b"content-type", b"content-length", b"transfer-encoding"):
                 headers.pop(name, None)
             content = b""
@@ -369,7 +372,11 @@ def _full_type(kind: str) -> str:
     return kind.partition(";")[0].strip() if "/" in kind else _mime.lookup(kind) or "application/octet-stream"
 
 
-def _utf8(current: bytes | list[bytes]) -> bytes:
+def _first(value: bytes | list[bytes]) -> bytes:
+    return value[0] if isinstance(value, list) else value
+
+
+@lru_cache(maxsize=256)
+def _utf8(current: bytes) -> bytes:
     """Return a type with its charset set to UTF-8, which text is sent in."""
-    value = current[0] if isinstance(current, list) else current
-    return with_charset(value.decode("latin-1"), "utf-8").encode("latin-1")
+    return with_charset(current.decode("latin-1"), "utf-8").encode("latin-1")

@@ -29,14 +29,16 @@ class Route(RouteVerbs):
         path: the path as it was written.
         name: what ``url_for`` and tools know it by; ``None`` if it has no name.
         meta: facts about the route for firewalls, limits and tools.
+        endpoint: the last handler that was registered, by custom the one that answers; ``None`` before.
     """
 
-    __slots__ = ("_by_method", "_methods", "_stack", "meta", "name", "path")
+    __slots__ = ("_by_method", "_methods", "_stack", "endpoint", "meta", "name", "path")
 
     def __init__(self, path: PathSpec, *, name: str | None = None, meta: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self.name = name
         self.meta: Mapping[str, Any] = dict(meta or {})
+        self.endpoint: Callable[..., Any] | None = None
         self._stack: list[Handler] = []
         self._methods: dict[str | None, None] = {}
         self._by_method: dict[str, tuple[Handler, ...]] = {}
@@ -127,6 +129,7 @@ class Route(RouteVerbs):
 
     def _extend(self, method: str | None, handlers: list[Handler]) -> Self:
         self._stack.extend(handler.for_method(method) for handler in handlers)
+        self.endpoint = self._stack[-1].fn
         self._methods[method] = None
         self._by_method = {}
         return self
@@ -139,14 +142,6 @@ class Route(RouteVerbs):
             scope["asgi_express.match"] = route.record(base, frame, pattern)
         """
         return RouteMatch(self, base, frame, pattern)
-
-    @property
-    def endpoint(self) -> Callable[..., Any] | None:
-        """The last handler that was registered: by custom the one that answers.
-
-        Example: ``router.route("/x").get(check, show).endpoint`` is ``show``.
-        """
-        return self._stack[-1].fn if self._stack else None
 
 
 class RouteMatch:

@@ -395,6 +395,7 @@ class Router(RouterVerbs):
             req = walk.req
             if req._watcher is not None or req._events is not None or walk.res._events is not None:
                 await req._over()
+            walk.close()
         if walk.unhandled is not None:
             raise walk.unhandled
 

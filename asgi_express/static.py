@@ -162,7 +162,7 @@ class _Static:
         if path == "/" and not _split(req.original_url)[0].endswith("/"):
             path = ""
         try:
-            if req._guard_missed():
+            if req._selection is not None and req._selection.guard_missed():
                 raise NotFound  # a middleware for this file, as the file system reads the path, did not see it
             found, options = await self.find(req, path)
         except IsDirectory:

@@ -201,7 +201,7 @@ class _Table:
 
     def policy_of(self, scope: Scope) -> CORSPolicy | None:
         """Return the policy of a request; that of nobody, where routers do not agree on how to read the path."""
-        raw = target(scope).url.partition("?")[0]
+        raw = target(scope)[1].partition("?")[0]
         segments = _segments(raw) if "%" not in raw else tuple(map(unquote, _segments(raw)))
         policy = self._find(self._policies, segments)
         readings = [self._find(self._folded, _folded(segments))]
