@@ -89,9 +89,7 @@ class Heading(Outgoing):
     def get(self, name: str) -> str | list[str] | None:
         """Return a header that was set, ``None`` if it was not; a list if it was set to one.
 
-        Example::
-
-            kind = res.get("Content-Type")
+        Example: ``res.get("Content-Type")`` is ``"text/html; charset=utf-8"`` after ``res.type("html")``.
         """
         value = self._headers.get(header_name(name))
         if value is None:
@@ -153,7 +151,7 @@ class Heading(Outgoing):
 
         Example::
 
-            res.type("html")  # text/html; charset=utf-8
+            res.type("html").get("Content-Type")  # -> "text/html; charset=utf-8"
         """
         return self.set("Content-Type", type if "/" in type else _mime.lookup(type) or "application/octet-stream")
 

@@ -16,10 +16,12 @@ def public(endpoint: _Endpoint) -> _Endpoint:
 
     A route of this package says so itself: ``router.get("/", handler, meta={"public": True})``.
 
-    Examples::
+    Example::
 
         @public
         async def health(request): ...
+
+        is_public(health)  # -> True
     """
     setattr(endpoint, _MARK, True)
     return endpoint
