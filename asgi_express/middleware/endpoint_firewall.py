@@ -100,6 +100,11 @@ class EndpointFirewall(Firewall):
 
         Args:
             scope: of the request, after the match.
+
+        Example::
+
+            firewall = EndpointFirewall()
+            firewall.explain(scope).reason  # -> "no actor"
         """
         match = matched(scope)
         if match is None:

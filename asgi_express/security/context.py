@@ -16,7 +16,13 @@ _CURRENT: ContextVar[tuple[Actor | None, Scope | None]] = ContextVar("asgi_expre
 
 
 def current_actor() -> Actor | None:
-    """Return who acts in this context, ``None`` where nobody does."""
+    """Return who acts in this context, ``None`` where nobody does.
+
+    Example::
+
+        with acting(Actor("ada"), None):
+            current_actor()  # -> Actor("ada")
+    """
     return _CURRENT.get()[0]
 
 

@@ -28,5 +28,8 @@ def public(endpoint: _Endpoint) -> _Endpoint:
 
 
 def is_public(endpoint: Any) -> bool:
-    """Tell whether an endpoint is marked."""
+    """Tell whether an endpoint is marked.
+
+    Example: ``is_public(print)`` is ``False``.
+    """
     return getattr(endpoint, _MARK, None) is True

@@ -223,13 +223,13 @@ class Handled(Scene):
 
 @dataclass(frozen=True, kw_only=True)
 class Matched(Scene):
-    """A moment after a route has matched: ``match`` is the record of it, ``show`` the handler."""
+    """A moment after a match: ``match`` is the record, ``show`` the handler, ``scope`` that of the request."""
 
     target: str = "/users/7"
 
     async def _act(self, example: Example, names: Names) -> None:
         def show(req: Any, res: Any) -> None:
-            names["match"] = req.scope["asgi_express.match"]
+            names.update(match=req.scope["asgi_express.match"], scope=dict(req.scope))
             res.end()
 
         app, router = Express(), Router()

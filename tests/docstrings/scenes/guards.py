@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from asgi_express.security import Actor, Condition, Policies, Policy, Scope, current_actor
-from tests.docstrings.scene import Ask, Hook, Names, Scene
+from tests.docstrings.scene import Ask, Hook, Matched, Names, Scene
 from tests.docstrings.scenes.state import USERS, with_redis
 
 LONG = "hello " * 1000
@@ -175,6 +175,8 @@ SCENES: dict[str, Scene] = {
     "middleware.resource_firewall.ResourceFirewall#2": Scene(
         first=logged_in, then=telling_why, asks=[Ask(text='{"policy":"everybody"}')]
     ),
+    "middleware.endpoint_firewall.EndpointFirewall.explain": Matched(),
+    "middleware.resource_firewall.ResourceFirewall.explain": Matched(),
     "middleware.session.Session#1": Scene(
         env=SECRETS,
         then=keeping_visits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asgi_express.security import Actor, Policies, Policy
+from asgi_express.security import Actor, Policies, Policy, TokenStore
 from asgi_express.stores import MemoryStore, RedisStore
 from tests.docstrings.scene import PATIENCE, Hook, Names, Scene
 
@@ -58,6 +58,11 @@ def with_redis(names: Callable[[], Names] = dict, **more: Any) -> Scene:
     return Scene(names=lambda: {**redis_stores(), **names()}, last=close_stores, **more)
 
 
+async def with_tokens(names: Names) -> None:
+    names["tokens"] = TokenStore(MemoryStore(full="refuse"), policies=USERS)
+    await issue(names)
+
+
 async def issue(names: Names) -> None:
     names["token"] = await names["tokens"].create(Actor("ada"))
 
@@ -93,6 +98,16 @@ SCENES: dict[str, Scene] = {
     "stores.redis.RedisStore.execute": with_redis(
         first=in_redis, gives={"isinstance(visits, int)": True, "await store.execute('INCR', 'visits') - visits": 1}
     ),
+    "security.tokens.TokenStore.create": Scene(
+        first=with_tokens,
+        gives={
+            "(await tokens.validate(token)).scope": USERS.scope("users"),
+            "dict((await tokens.validate(token)).meta)": {"device": "phone"},
+        },
+    ),
+    "security.tokens.TokenStore.validate": Scene(first=with_tokens),
+    "security.tokens.TokenStore.revoke": Scene(first=with_tokens),
+    "security.tokens.TokenValidator.validate": Scene(first=with_tokens, gives={"grant.actor": Actor("ada")}),
     "security.tokens.TokenStore#1": Scene(then=issue, gives={"(await tokens.validate(token)).actor.id": "ada"}),
     "security.tokens.TokenStore#2": with_redis(
         names=lambda: {"policies": USERS},
