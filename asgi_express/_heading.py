@@ -90,9 +90,7 @@ class Heading(Outgoing):
     def get(self, name: str) -> str | list[str] | None:
         """Return a header that was set, ``None`` if it was not; a list if it was set to one.
 
-        Example::
-
-            kind = res.get("Content-Type")
+        Example: ``res.get("Content-Type")`` is ``"text/html; charset=utf-8"`` after ``res.type("html")``.
         """
         value = self._headers.get(header_name(name))
         if value is None:
@@ -154,7 +152,7 @@ class Heading(Outgoing):
 
         Example::
 
-            res.type("html")  # text/html; charset=utf-8
+            res.type("html").get("Content-Type")  # -> "text/html; charset=utf-8"
         """
         self._open()
         self._headers[b"content-type"] = _type(type)

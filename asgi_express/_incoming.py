@@ -98,7 +98,7 @@ class Incoming:
     def headers(self) -> MutableHeaders:
         """The headers, case-insensitive. A change is seen by all that follow, ASGI apps included.
 
-        Example: ``req.headers["content-type"]``
+        Example: ``req.headers["content-type"]`` is ``"text/plain"`` for ``Content-Type: text/plain``.
         """
         if self._headers is None:
             self._headers = MutableHeaders(scope=self.scope)
@@ -112,9 +112,7 @@ class Incoming:
         Raises:
             TypeError: ``name`` is missing or not text.
 
-        Example::
-
-            kind = req.get("Content-Type")
+        Example: ``req.get("Content-Type")`` is ``"text/plain"`` for ``Content-Type: text/plain``.
         """
         if not isinstance(name, str) or not name:
             msg = f"req.get: expected the name of a header, got {name!r}"
@@ -227,6 +225,7 @@ class Incoming:
 
         Example::
 
+            digest = hashlib.sha256()
             async for piece in req.stream():
                 digest.update(piece)
         """
@@ -240,7 +239,7 @@ class Incoming:
         Example::
 
             if await req.disconnected():
-                return
+                job.cancel()
         """
         return await self._incoming.gone()
 

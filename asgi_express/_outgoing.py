@@ -129,7 +129,7 @@ class Outgoing:
 
         Example::
 
-            queue.on_result(lambda result: res.send(result))
+            asyncio.get_running_loop().call_soon(res.send, "from elsewhere")
             await res.wait_finished()
         """
         if self._waiter is None:

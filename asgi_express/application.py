@@ -71,7 +71,7 @@ class Express(Router):
     def application(self) -> Express:
         """The application itself.
 
-        Example: ``app.application is app``
+        Example: ``app.application`` is ``app``.
         """
         return self
 
@@ -99,9 +99,7 @@ class Express(Router):
     def get_setting(self, name: str) -> Any:
         """Return a setting, inherited or own; ``None`` if it is not set.
 
-        Example::
-
-            views = app.get_setting("views")
+        Example: ``app.get_setting("views")`` is ``"pages"`` after ``app.set("views", "pages")``.
         """
         return self.settings.get(name)
 
@@ -126,18 +124,14 @@ class Express(Router):
     def enabled(self, name: str) -> bool:
         """Tell whether a setting is true.
 
-        Example::
-
-            if app.enabled("trust proxy"): ...
+        Example: ``app.enabled("trust proxy")`` is ``True`` after ``app.set("trust proxy", 1)``.
         """
         return bool(self.get_setting(name))
 
     def disabled(self, name: str) -> bool:
         """Tell whether a setting is not true.
 
-        Example::
-
-            if app.disabled("etag"): ...
+        Example: ``app.disabled("etag")`` is ``True`` after ``app.set("etag", False)``.
         """
         return not self.enabled(name)
 
@@ -162,7 +156,7 @@ class Express(Router):
 
             admin = Express()
             app.use("/admin", admin)
-            admin.path()  # "/admin"
+            admin.path()  # -> "/admin"
         """
         if self.parent is None:
             return ""
@@ -185,6 +179,7 @@ class Express(Router):
 
         Example::
 
+            app.on("ready", print)
             app.emit("ready", "with arguments")
         """
         self._events.emit(event, *args)
@@ -271,7 +266,7 @@ class Express(Router):
 
         Example::
 
-            app.listen(3000, log_level="warning")
+            app.listen(3000, access_log=False)
         """
         from asgi_express.server import listen
 

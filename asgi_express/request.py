@@ -84,9 +84,7 @@ class Request(Incoming):
         Args:
             *types: media types or extensions, as arguments or one list.
 
-        Example::
-
-            if req.accepts("html", "json") == "json": ...
+        Example: ``req.accepts("html", "json")`` is ``"json"`` for ``Accept: application/json``.
         """
         return _choose(types, self.get("Accept"), _negotiation.media_types, _negotiation.accepts)
 
@@ -97,9 +95,7 @@ class Request(Incoming):
     def accepts_encodings(self, *encodings: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Return the best of some content codings, or ``False``; without any, all that the client accepts.
 
-        Example::
-
-            coding = req.accepts_encodings("br", "gzip")
+        Example: ``req.accepts_encodings("br", "gzip")`` is ``"gzip"`` for ``Accept-Encoding: deflate, gzip``.
         """
         header = self.get("Accept-Encoding")
         return _choose(encodings, header, _negotiation.encodings, _negotiation.accepts_encodings)
@@ -111,9 +107,7 @@ class Request(Incoming):
     def accepts_charsets(self, *charsets: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Return the best of some charsets, or ``False``; without any, all that the client accepts.
 
-        Example::
-
-            charset = req.accepts_charsets("utf-8", "iso-8859-1")
+        Example: ``req.accepts_charsets("utf-8", "iso-8859-1")`` is ``"utf-8"`` for ``Accept-Charset: utf-8``.
         """
         header = self.get("Accept-Charset")
         return _choose(charsets, header, _negotiation.charsets, _negotiation.accepts_charsets)
@@ -125,9 +119,7 @@ class Request(Incoming):
     def accepts_languages(self, *languages: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Return the best of some languages, or ``False``; without any, all that the client accepts.
 
-        Example::
-
-            language = req.accepts_languages("en", "de") or "en"
+        Example: ``req.accepts_languages("en", "de")`` is ``"de"`` for ``Accept-Language: de, en;q=0.8``.
         """
         header = self.get("Accept-Language")
         return _choose(languages, header, _negotiation.languages, _negotiation.accepts_languages)
@@ -159,9 +151,7 @@ class Request(Incoming):
             A list with ``.type``, of items with ``.start`` and ``.end``; ``None`` without the header,
             ``-1`` if none of it is there, ``-2`` if the header is malformed.
 
-        Example::
-
-            ranges = req.range(1000)  # of "bytes=0-99": ranges[0].start is 0, ranges[0].end is 99
+        Example: ``req.range(1000)[0].end`` is ``99`` for ``Range: bytes=0-99``.
         """
         header = self.get("Range")
         return parse_range(size, header, combine=combine) if header else None
@@ -221,7 +211,7 @@ class Request(Incoming):
     def protocol(self) -> str:
         """``"https"`` or ``"http"``; what a trusted proxy says in ``X-Forwarded-Proto``.
 
-        Example: ``f"{req.protocol}://{req.host}"``
+        Example: ``f"{req.protocol}://{req.host}"`` is ``"http://example.com"`` for ``Host: example.com``.
         """
         own = "https" if self.scope.get("scheme") in ("https", "wss") else "http"
         if not self._behind_proxy:
@@ -248,7 +238,7 @@ class Request(Incoming):
     def ips(self) -> list[str]:
         """The addresses that trusted proxies tell of, the client's first; empty where none is trusted.
 
-        Example: ``req.ips`` is ``[client, proxy]`` for ``X-Forwarded-For: client, proxy`` if all are trusted.
+        Example: ``req.ips`` is ``["::7", "::2"]`` for ``X-Forwarded-For: ::7, ::2`` where all are trusted.
         """
         return _addresses.client_ips(self._peer, self.get("X-Forwarded-For"), self._settings.trust)
 
@@ -256,7 +246,7 @@ class Request(Incoming):
     def host(self) -> str | None:
         """The host and port that were asked for; what a trusted proxy says in ``X-Forwarded-Host``.
 
-        Example: ``req.host`` is ``"example.com:3000"``.
+        Example: ``req.host`` is ``"example.com:3000"`` for ``Host: example.com:3000``.
         """
         forwarded = self.get("X-Forwarded-Host")
         if forwarded and self._behind_proxy:
@@ -267,7 +257,7 @@ class Request(Incoming):
     def hostname(self) -> str | None:
         """The host without the port; an IPv6 address keeps its brackets.
 
-        Example: ``req.hostname`` is ``"example.com"`` for the host ``example.com:3000``.
+        Example: ``req.hostname`` is ``"example.com"`` for ``Host: example.com:3000``.
         """
         host = self.host
         if host is None:
@@ -280,7 +270,7 @@ class Request(Incoming):
     def subdomains(self) -> list[str]:
         """The labels of ``hostname`` from the right, without the first ones (setting ``subdomain offset``, 2).
 
-        Example: ``req.subdomains`` is ``["ferrets", "tobi"]`` for ``tobi.ferrets.example.com``.
+        Example: ``req.subdomains`` is ``["ferrets", "tobi"]`` for ``Host: tobi.ferrets.example.com``.
         """
         hostname = self.hostname
         if not hostname:
@@ -294,7 +284,7 @@ class Request(Incoming):
     def cookies(self) -> dict[str, Any]:
         """The cookies that are not signed; those that start with ``j:`` are read as JSON.
 
-        Example: ``req.cookies.get("theme", "light")``
+        Example: ``req.cookies.get("theme", "light")`` is ``"dark"`` for ``Cookie: theme=dark``.
         """
         return self._all_cookies[0]
 

@@ -144,7 +144,7 @@ class Response(Files):
 
         Example::
 
-            res.jsonp({"user": "ada"})  # /?callback=show is answered with a call of show
+            res.jsonp({"user": "ada"})  # a call of show, for /?callback=show
         """
         self._open()
         query = self.req.query
@@ -326,7 +326,7 @@ class Response(Files):
 
         Example::
 
-            res.send_status(404)  # Not Found
+            res.send_status(404)  # with the text "Not Found"
         """
         return self.status(code).type("txt").send(reason(code))
 
@@ -340,9 +340,10 @@ class Response(Files):
             TypeError: there is no address, or the status is not an integer.
             ValueError: the status is not from 100 to 999.
 
-        Example::
+        Examples::
 
             res.redirect("/login")
+
             res.redirect("/new-address", 301)
         """
         if isinstance(url, int):

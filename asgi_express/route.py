@@ -68,9 +68,7 @@ class Route(RouteVerbs):
     def serves(self, method: str) -> bool:
         """Tell whether there is a handler for a method.
 
-        Example::
-
-            router.route("/x").get(show).serves("HEAD")  # True
+        Example: ``router.route("/x").get(show).serves("HEAD")`` is ``True``.
         """
         methods = self._methods
         if method in methods:

@@ -87,7 +87,7 @@ class Router(RouterVerbs):
     def application(self) -> Express | None:
         """The application that this router is, if it is one.
 
-        Example: ``router.application`` is ``None``, ``app.application`` is ``app``.
+        Example: ``router.application`` is ``None``.
         """
         return None
 
@@ -95,7 +95,7 @@ class Router(RouterVerbs):
     def index(self) -> Index:
         """What finds layers by path; made anew when the stack has grown.
 
-        Example: ``router.index.size`` is the number of layers.
+        Example: ``router.index.size`` is ``1`` after ``router.get("/", show)``.
         """
         index = self._index
         if index is None or index.size != len(self.stack):
@@ -345,7 +345,7 @@ class Router(RouterVerbs):
 
         Example::
 
-            FastAPI(lifespan=router.lifespan_context)
+            app = FastAPI(lifespan=router.lifespan_context)
 
         Args:
             app: what hosts pass to a lifespan function; not used.

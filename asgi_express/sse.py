@@ -87,7 +87,7 @@ class Event:
 class EventStream:
     """A stream of events to one client; made by ``res.sse()``.
 
-    Example::
+    Examples::
 
         async with res.sse() as stream:
             async for row in rows:
@@ -121,7 +121,12 @@ class EventStream:
     def closed(self) -> bool:
         """Whether the client has gone.
 
-        Example: ``while not stream.closed: await stream.send(await next_price())``
+        Example::
+
+            async with res.sse() as stream:
+                while not stream.closed:
+                    await stream.send({"price": 42})
+                    await asyncio.sleep(1)
         """
         return self._gone.is_set()
 
@@ -133,7 +138,8 @@ class EventStream:
 
         Example::
 
-            await stream.send({"price": 42}, event="price", id="7")
+            async with res.sse() as stream:
+                await stream.send({"price": 42}, event="price", id="7")
         """
         await self._write(data if isinstance(data, Event) else Event(data, event=event, id=id))
 

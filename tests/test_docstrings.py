@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 import asgi_express
-from asgi_express import Express, Request, Response, Route, Router
+from asgi_express import Express, Request, Response, Route, Router, middleware, security, stores
+from asgi_express.security import TokenValidator
 from asgi_express.sse import Event, EventStream
+from asgi_express.stores import Store, StoreUnavailable
 
 CLASSES: tuple[type, ...] = (Request, Response, Router, Express, Route, EventStream, Event)
 FUNCTIONS = [name for name in asgi_express.__all__ if inspect.isfunction(getattr(asgi_express, name))]
@@ -49,6 +51,20 @@ def test_a_public_method_or_property_shows_an_example(member: Any) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_public_function_shows_an_example(name: str) -> None:
     assert "Example" in (inspect.getdoc(getattr(asgi_express, name)) or "")
+
+
+PARTS = [getattr(module, name) for module in (middleware, security, stores) for name in module.__all__]
+OF_THE_PARTS = [
+    *(part for part in PARTS if inspect.isfunction(part)),
+    *(part for part in PARTS if inspect.isclass(part) and part not in (Store, StoreUnavailable, TokenValidator)),
+    *(member for part in PARTS if inspect.isclass(part) for _, member in documented_members(part)),
+]
+
+
+@pytest.mark.parametrize("part", OF_THE_PARTS, ids=lambda part: getattr(part, "fget", part).__qualname__)
+def test_middleware_security_and_stores_show_examples_but_of_what_is_not_for_programs(part: Any) -> None:
+    doc = inspect.getdoc(part) or ""
+    assert "Example" in doc or "Not for programs." in doc
 
 
 @pytest.mark.parametrize("cls", [Router, Express, Event, EventStream])

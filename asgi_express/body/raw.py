@@ -20,7 +20,7 @@ def raw(
 
     Example::
 
-        app.post("/hook", express.raw(type="application/json"), lambda req: check(req.body))
+        app.post("/hook", express.raw(type="application/json"), lambda req: {"bytes": len(req.body)})
 
     Args:
         limit: bytes that a body may have, inflated: a number or ``"1mb"``; ``math.inf`` for any number.

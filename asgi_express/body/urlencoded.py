@@ -40,6 +40,7 @@ def urlencoded(
     Example::
 
         app.use(express.urlencoded(extended=True))
+        app.post("/", lambda req: req.body)
         # user[name]=Ada&user[tags][]=a&user[tags][]=b
         # {"user": {"name": "Ada", "tags": ["a", "b"]}}
 

@@ -63,9 +63,9 @@ class EndpointFirewall(Firewall):
 
         from asgi_express.security import Condition, Policy
 
-        app.use(EndpointFirewall())
+        app.post_match(EndpointFirewall())
 
-        app.use(
+        app.post_match(
             EndpointFirewall(
                 policies=[Policy("staff", "access", "/admin*", conditions=[Condition("actor.meta.staff", "eq", True)])],
                 enforce=False,
@@ -100,6 +100,11 @@ class EndpointFirewall(Firewall):
 
         Args:
             scope: of the request, after the match.
+
+        Example::
+
+            firewall = EndpointFirewall()
+            firewall.explain(scope).reason  # -> "no actor"
         """
         match = matched(scope)
         if match is None:

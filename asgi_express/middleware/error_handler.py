@@ -90,9 +90,11 @@ class ErrorHandler:
 
     Examples::
 
+        app = Express(raise_errors=True)
         app.use(ErrorHandler())
 
-        app.use(ErrorHandler(on_error=lambda error, scope: report(error), debug=True))
+        app = FastAPI()
+        app.add_middleware(ErrorHandler, on_error=lambda error, scope: report(error), debug=True)
     """
 
     def __init__(

@@ -90,6 +90,11 @@ class ResourceFirewall(Firewall):
 
         Args:
             scope: of the request.
+
+        Example::
+
+            firewall = ResourceFirewall(target="reports")
+            firewall.explain(scope).reason  # -> "no actor"
         """
         match = matched(scope)
         if match is not None:

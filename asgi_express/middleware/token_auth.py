@@ -69,17 +69,11 @@ class TokenAuth:
 
     Examples::
 
-        from asgi_express.security import TokenStore
+        tokens = TokenStore(MemoryStore(full="refuse"))
+        app.use(TokenAuth(store=tokens))
 
-        app.use(TokenAuth(store=TokenStore(MemoryStore(full="refuse"))))
-
-        app.use(
-            TokenAuth(
-                store=TokenStore(MemoryStore(full="refuse"), secret=os.environ["TOKEN_KEY"]),
-                cookie_name="__Host-token",
-                realm="articles",
-            )
-        )
+        tokens = TokenStore(MemoryStore(full="refuse"), secret=os.environ["TOKEN_KEY"])
+        app.use(TokenAuth(store=tokens, cookie_name="__Host-token", realm="articles"))
     """
 
     def __init__(

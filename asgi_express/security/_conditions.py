@@ -156,7 +156,7 @@ class Condition:
             raise ValueError(msg)
 
     def holds(self, facts: Facts) -> bool | None:
-        """Tell whether it holds; ``None`` where the two values cannot be compared."""
+        """Tell whether it holds; ``None`` where the two values cannot be compared. Not for programs."""
         left = read_field(facts, self.field)
         if self.operator in _PRESENCE:
             return (left is not MISSING) == _PRESENCE[self.operator]

@@ -25,6 +25,11 @@ class Challenge:
 
     Raises:
         ValueError: a text has characters that it may not have in a header.
+
+    Example::
+
+        challenge = Challenge(realm="articles", error="invalid_token")
+        challenge.headers  # -> [(b"www-authenticate", b'Bearer realm="articles", error="invalid_token"')]
     """
 
     scheme: str = "Bearer"
@@ -44,18 +49,27 @@ class Challenge:
 
     @property
     def status(self) -> int:
-        """The status of the answer."""
+        """The status of the answer.
+
+        Example: ``Challenge(error="insufficient_scope").status`` is ``403``.
+        """
         return {"invalid_request": 400, "insufficient_scope": 403, "unavailable": 503}.get(self.error or "", 401)
 
     def because(
         self, error: Literal["invalid_request", "invalid_token", "insufficient_scope", "unavailable"]
     ) -> Challenge:
-        """Return the challenge for a reason."""
+        """Return the challenge for a reason.
+
+        Example: ``Challenge().because("unavailable").status`` is ``503``.
+        """
         return replace(self, error=error)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """The headers of the answer: ``WWW-Authenticate``; with ``"unavailable"`` ``Retry-After`` instead."""
+        """The headers of the answer: ``WWW-Authenticate``; with ``"unavailable"`` ``Retry-After`` instead.
+
+        Example: ``Challenge().headers`` is ``[(b"www-authenticate", b"Bearer")]``.
+        """
         if self.error == "unavailable":
             return [(b"retry-after", b"1")]
         given = (("realm", self.realm), ("error", self.error), ("resource_metadata", self.resource_metadata))

@@ -16,7 +16,13 @@ _CURRENT: ContextVar[tuple[Actor | None, Scope | None]] = ContextVar("asgi_expre
 
 
 def current_actor() -> Actor | None:
-    """Return who acts in this context, ``None`` where nobody does."""
+    """Return who acts in this context, ``None`` where nobody does.
+
+    Example::
+
+        with acting(Actor("ada"), None):
+            current_actor()  # -> Actor("ada")
+    """
     return _CURRENT.get()[0]
 
 
@@ -27,8 +33,9 @@ def can(action: str, resource: str, meta: Mapping[str, Any] | None = None) -> bo
 
     Examples::
 
-        if can("update", "article:7", {"owner": "ada"}):
-            ...
+        with acting(Actor("ada"), Scope([Policy("readers", "read", "article:*")])):
+            can("read", "article:7")  # -> True
+        can("read", "article:7")  # -> False
     """
     actor, scope = _CURRENT.get()
     if actor is None or scope is None:
@@ -43,7 +50,7 @@ def acting(actor: Actor | None, scope: Scope | None) -> Iterator[None]:
     Examples::
 
         with acting(Actor("nightly job"), policies.scope("jobs")):
-            ...
+            current_actor()  # -> Actor("nightly job")
     """
     token = _CURRENT.set((actor, scope))
     try:

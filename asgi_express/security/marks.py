@@ -16,15 +16,20 @@ def public(endpoint: _Endpoint) -> _Endpoint:
 
     A route of this package says so itself: ``router.get("/", handler, meta={"public": True})``.
 
-    Examples::
+    Example::
 
         @public
         async def health(request): ...
+
+        is_public(health)  # -> True
     """
     setattr(endpoint, _MARK, True)
     return endpoint
 
 
 def is_public(endpoint: Any) -> bool:
-    """Tell whether an endpoint is marked."""
+    """Tell whether an endpoint is marked.
+
+    Example: ``is_public(print)`` is ``False``.
+    """
     return getattr(endpoint, _MARK, None) is True

@@ -88,7 +88,7 @@ class Policy:
         return texts
 
     def applies(self, facts: Facts) -> bool:
-        """Tell whether it applies to what is asked."""
+        """Tell whether it applies to what is asked. Not for programs."""
         actions, resources = self._patterns
         if not _fits(actions, facts.action) or not _fits(resources, facts.resource):
             return False

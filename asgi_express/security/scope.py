@@ -22,6 +22,8 @@ class Decision(NamedTuple):
     Attributes:
         effect: ``"allow"``, ``"deny"``, or ``"undefined"`` where no policy applies.
         policy: the name of the policy that decided; ``None`` where none applies.
+
+    Example: ``Decision("deny", "no drafts").effect`` is ``"deny"``.
     """
 
     effect: Effect
@@ -72,6 +74,8 @@ class Scope:
 
         Raises:
             ValueError: a different policy of that name is there.
+
+        Example: ``"readers" in Scope().with_(Policy("readers", "read", "*"))`` is ``True``.
         """
         return Scope((*self, *policies))
 
@@ -80,6 +84,11 @@ class Scope:
 
         Raises:
             LookupError: there is none of that name.
+
+        Example::
+
+            scope = Scope([Policy("readers", "read", "*")])
+            len(scope.without("readers"))  # -> 0
         """
         for name in names:
             if name not in self._policies:
@@ -88,7 +97,13 @@ class Scope:
         return Scope(policy for policy in self if policy.name not in names)
 
     def decide(self, actor: Actor, action: str, resource: str, meta: Mapping[str, Any] = _NO_FACTS) -> Decision:
-        """Decide, and name the policy: the first that denies, else the first that allows."""
+        """Decide, and name the policy: the first that denies, else the first that allows.
+
+        Example::
+
+            scope = Scope([Policy("readers", "read", "*")])
+            scope.decide(Actor("ada"), "read", "x").policy  # -> "readers"
+        """
         facts = Facts(actor, action, resource, meta)
         allowing: str | None = None
         for name, policy in self._policies.items():
@@ -103,6 +118,11 @@ class Scope:
 
         Returns:
             ``"deny"`` if any policy denies, else ``"allow"`` if one allows, else ``"undefined"``.
+
+        Example::
+
+            scope = Scope([Policy("readers", "read", "*")])
+            scope.evaluate(Actor("ada"), "read", "x")  # -> "allow"
         """
         return self.decide(actor, action, resource, meta).effect
 
@@ -133,7 +153,13 @@ class Policies:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The names of the groups."""
+        """The names of the groups.
+
+        Example::
+
+            policies = Policies([Policy("readers", "read", "*", groups="users")])
+            policies.groups  # -> ("users",)
+        """
         return tuple(self._groups)
 
     def __getitem__(self, name: str) -> Policy:
@@ -144,6 +170,11 @@ class Policies:
 
         Raises:
             LookupError: no policy is in a group of that name.
+
+        Example::
+
+            policies = Policies([Policy("readers", "read", "*", groups="users")])
+            len(policies.scope("users"))  # -> 1
         """
         for group in groups:
             if group not in self._groups:

@@ -38,6 +38,8 @@ class Grant:
         scope: the policies that apply; ``None`` where the token brings none.
         expires: when it ends, in seconds since the epoch.
         meta: what was kept with the token.
+
+    Example: ``Grant(Actor("ada"), None, expires=1767225600.0).actor.id`` is ``"ada"``.
     """
 
     actor: Actor
@@ -54,6 +56,10 @@ class TokenValidator(Protocol):
 
         Raises:
             StoreUnavailable: nobody knows now.
+
+        Example::
+
+            grant = await tokens.validate(token)
         """
 
 
@@ -138,6 +144,10 @@ class TokenStore:
             StoreUnavailable: the store cannot keep it.
             TypeError: JSON has no form for a fact.
             ValueError: ``expires`` is not above 0, or groups are named and there are no ``policies``.
+
+        Example::
+
+            token = await tokens.create(Actor("ada"), "users", expires="2h", meta={"device": "phone"})
         """
         groups = [scope] if isinstance(scope, str) else list(scope)
         if groups and self._policies is None:
@@ -166,6 +176,11 @@ class TokenStore:
 
         Raises:
             StoreUnavailable: the store cannot answer.
+
+        Example::
+
+            grant = await tokens.validate(token)
+            grant.actor  # -> Actor("ada")
         """
         if not self._is_ours(token):
             return None
@@ -188,6 +203,11 @@ class TokenStore:
 
         Raises:
             StoreUnavailable: the store cannot answer; the token may still be valid.
+
+        Example::
+
+            await tokens.revoke(token)
+            await tokens.validate(token)  # -> None
         """
         if self._is_ours(token):
             await self._store.delete(_key(token))

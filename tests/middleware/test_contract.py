@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-import os
 import re
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from asgi_express import MisuseError, middleware, next_app, stores
 from asgi_express.security import TokenStore
 from tests.asgi import Socket, ask, http_scope
+from tests.docstrings.examples import examples_of
 from tests.middleware.doors import DOORS
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -93,26 +93,10 @@ def test_its_documentation_names_every_option(name: str) -> None:
 
 
 @NAMES
-def test_the_examples_of_its_documentation_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = inspect.getdoc(the(name)) or ""
-    examples = re.search(r"^Examples?::\n\n(?P<code>(?: {4}.*\n?|\n)+)", text, re.MULTILINE)
-    assert examples is not None
-    for variable in re.findall(r"os\.environ\[\"(\w+)\"\]", examples["code"]):
-        monkeypatch.setenv(variable, "a value of some length")
-    app = Recorder()
-    given = {"app": app, "os": os, **{key: getattr(stores, key) for key in stores.__all__}, name: the(name)}
-    exec(inspect.cleandoc(examples["code"]), given)
-    assert [type(used) for used in app.used] == [the(name), the(name)], "a default and a customised one"
-
-
-class Recorder:
-    """Remembers what it was told to use."""
-
-    def __init__(self) -> None:
-        self.used: list[Any] = []
-
-    def use(self, middleware: Any) -> None:
-        self.used.append(middleware)
+def test_its_documentation_shows_a_default_and_a_customised_example(name: str) -> None:
+    """They are run by ``tests/test_docstring_examples.py``."""
+    examples = examples_of(inspect.getdoc(the(name)) or "")
+    assert [len(re.findall(rf"\b{name}\b(?!\.)", example.source)) for example in examples] == [1, 1]
 
 
 @NAMES

@@ -58,6 +58,7 @@ class UploadedFile:
 
         ::
 
+            digest = hashlib.sha256()
             async for chunk in req.file.chunks():
                 digest.update(chunk)
 

@@ -86,6 +86,7 @@ class Part:
 
         ::
 
+            digest = hashlib.sha256()
             async for chunk in part.chunks():
                 digest.update(chunk)
 

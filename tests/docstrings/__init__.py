@@ -1,0 +1,1 @@
+"""The examples of the docstrings: found in the sources, and run where they make sense."""
