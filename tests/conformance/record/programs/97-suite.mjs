@@ -215,13 +215,16 @@ export const files = {
         ...[true, false].map((value) => ({ lastModified: value })),
         ...[20000, 99999999999, -20000, 21911.23, '20s', '20m', '20d'].map((value) => ({ maxAge: value })),
         { cacheControl: false, maxAge: 20000 },
-        { dotfiles: 'ignore' },
         { headers: { 'X-Foo': 'Bar', 'x-foo': 'bar' } },
         { headers: { 'Content-Type': 'text/x-custom' } },
         { start: 0, end: 1 }
       ].map((options) => [['sendFile', 'nums.txt', { ...site, ...options }]]),
       [undefined, { Range: 'bytes=0-4' }, { 'If-Modified-Since': 'Fri, 01 Jan 2100 00:00:00 GMT' }]
     ),
+    cases('a hidden file', [[['sendFile', '.hidden', { ...site, dotfiles: 'ignore' }]]], [undefined]),
+    cases('an age without a unit', [[['sendFile', 'nums.txt', { ...site, maxAge: '20000' }]]], [undefined], {
+      tag: () => 'seconds'
+    }),
     cases(
       'tags of every kind of body',
       [
