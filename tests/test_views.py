@@ -231,6 +231,7 @@ async def test_the_views_directory_is_the_one_below_the_working_directory(
 
 async def test_an_absolute_name_works_inside_the_views_directories(root: Path) -> None:
     assert await Express(views=root).render(str(root / "page.html"), {"word": 1}) == "<p>1</p>"
+    assert await Express(views=root, view_engine="html").render(str(root / "page"), {"word": 1}) == "<p>1</p>"
 
 
 @pytest.mark.parametrize(
