@@ -127,3 +127,18 @@ async def test_sub_applications_use_their_own_settings_and_give_them_back() -> N
     outside = await ask(parent, "/c/y?a=1")
     assert outside.json == [{"a": "1"}]
     assert "etag" not in outside.headers
+
+
+async def test_middlewares_run_before_one_that_echoes_the_body() -> None:
+    app = Express()
+    calls: list[str] = []
+    app.use(lambda req, res, next: (calls.append("one"), next())[1])
+    app.use(lambda req, res, next: (calls.append("two"), next())[1])
+
+    @app.use
+    async def echo(req: Any, res: Any) -> None:
+        res.set("Content-Type", "application/json").end(await req.read())
+
+    headers = {"Content-Type": "application/json"}
+    answer = await ask(app, "/", "POST", headers=headers, body=[b'{"foo":', b'"bar"}'])
+    assert (answer.status, answer.text, calls) == (200, '{"foo":"bar"}', ["one", "two"])

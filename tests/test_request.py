@@ -191,6 +191,7 @@ async def test_state_of_the_lifespan_and_of_middleware_is_at_hand() -> None:
         ("GET", 200, {"If-None-Match": '"a"'}, True),
         ("HEAD", 204, {"If-None-Match": 'W/"a", "b"'}, True),
         ("QUERY", 200, {"If-None-Match": "*"}, True),
+        ("QUERY", 200, {"If-None-Match": '"b"'}, False),
         ("GET", 304, {"If-None-Match": '"a"'}, True),
         ("GET", 200, {"If-None-Match": '"b"'}, False),
         ("POST", 200, {"If-None-Match": '"a"'}, False),

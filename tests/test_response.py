@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from starlette.datastructures import URL
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from asgi_express import ClientDisconnect, Express, HeadersSentError, MisuseError, Router
 from asgi_express._headers import HeaderValueError
+from asgi_express._verbs import METHODS
 from tests.asgi import Answer, Client, Headers, Socket, ask, http_scope
 
 Handler = Callable[[Any, Any], Any]
@@ -351,6 +353,17 @@ async def test_a_transfer_encoding_goes_with_the_body(status: int) -> None:
     assert answer.body == b""
 
 
+@pytest.mark.parametrize("coding", ["chunked", "compress", "deflate", "gzip"])
+@pytest.mark.parametrize(
+    ("text", "tag"), [("", "0-2jmj7l5rSw0yVb/vlWAYkK/YBwk"), ("hello", "5-qvTGHdzF6KLavt4PO0gs2a6pQ00")]
+)
+async def test_an_answer_in_a_transfer_encoding_has_a_tag_and_no_length(coding: str, text: str, tag: str) -> None:
+    answer = await answered(lambda res: res.set("Transfer-Encoding", coding).send(text))
+    assert "content-length" not in answer.headers
+    assert answer.headers["transfer-encoding"] == coding
+    assert (answer.headers["etag"], answer.text) == (f'W/"{tag}"', text)
+
+
 @pytest.mark.parametrize(
     ("method", "status", "headers", "sent"),
     [
@@ -372,6 +385,28 @@ async def test_a_copy_that_is_fresh_is_answered_304(
     assert (answer.status, answer.headers["etag"]) == (sent, '"5-mine"')
     assert (answer.body == b"") == (sent == 304 or method == "HEAD")
     assert ("content-type" in answer.headers) == (sent != 304)
+
+
+@pytest.mark.parametrize(("tag", "status", "text"), [('"12345"', 304, ""), ('"123"', 200, "false")])
+async def test_a_query_with_a_body_is_fresh_as_a_get_is(tag: str, status: int, text: str) -> None:
+    app = Express()
+    app.query("/", lambda req, res: res.set("ETag", tag).send(req.fresh))
+    answer = await ask(app, "/", "QUERY", headers={"If-None-Match": '"12345"'}, body=b'{"ids":["a","b"]}')
+    assert (answer.status, answer.text) == (status, text)
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_every_method_gets_an_entity_tag(method: str) -> None:
+    answer = await answered(lambda res: res.send("kajdslfkasdf"), method=method)
+    assert (answer.status, answer.headers["etag"]) == (200, 'W/"c-IgR/L5SF7CJQff4wxKGF/vfPuZ0"')
+
+
+async def test_what_answers_returns_the_response() -> None:
+    same: list[bool] = []
+    await answered(lambda res: same.append(res.send("hey") is res))
+    await answered(lambda res: same.append(res.json(1) is res))
+    await answered(lambda res: same.append(res.send_status(404) is res))
+    assert same == [True, True, True]
 
 
 async def test_an_answer_to_a_copy_that_was_made_before_is_304() -> None:
@@ -466,6 +501,11 @@ async def test_a_redirect_with_other_arguments_is_an_error(arguments: tuple[Any,
 async def test_location_encodes_what_it_must() -> None:
     answer = await answered(lambda res: res.location("/ü <b>").status(201).end())
     assert (answer.status, answer.headers["location"]) == (201, "/%C3%BC%20%3Cb%3E")
+
+
+async def test_a_location_may_be_a_url_object() -> None:
+    url: Any = URL("http://google.com/a b")
+    assert (await answered(lambda res: res.location(url).end())).headers["location"] == "http://google.com/a%20b"
 
 
 # -- write and end
@@ -803,6 +843,16 @@ async def test_locals_belong_to_one_request_and_all_its_handlers() -> None:
     app.use("/a", Express().use(lambda req, res: res.json([res.locals, res.req is req, res.app is req.app])))
     for _ in range(2):
         assert (await ask(app, "/a/b")).json == [{"seen": ["/a/b"]}, True, True]
+
+
+async def test_locals_are_empty_and_shared_with_what_is_mounted() -> None:
+    app, blog = Express(), Express()
+    app.get("/empty", lambda req, res: res.json(res.locals))
+    app.use(blog)
+    blog.use(lambda req, res, next: (res.locals.update(foo="bar"), next())[1])
+    app.use(lambda req, res: res.json(res.locals))
+    assert (await ask(app, "/empty")).json == {}
+    assert (await ask(app)).json == {"foo": "bar"}
 
 
 # -- apps on the stack

@@ -141,7 +141,7 @@ async def test_the_form_is_the_one_that_express_picks(given: dict[str, Any], wan
 
 async def test_the_error_of_a_form_that_nobody_offers_lists_the_types_on_offer() -> None:
     app = Express()
-    app.get("/", lambda req, res: res.format({"html": lambda: "x", "text/plain; a=b": lambda: "y", "odd": lambda: "z"}))
+    app.get("/", lambda req, res: res.format({"html": lambda: "x", "text/plain;a": lambda: "y", "odd": lambda: "z"}))
 
     @app.use
     def shown(err: Any, req: Request, res: Response, next: Any) -> None:
@@ -205,6 +205,18 @@ async def test_only_the_function_of_the_chosen_form_is_called() -> None:
 
     await answered(lambda res: res.format({kind: form(kind) for kind in ("html", "json", "default")}))
     assert called == ["html"]
+
+
+async def test_a_form_may_call_another() -> None:
+    def write(res: Response) -> None:
+        forms: dict[str, Callable[[], Any]] = {
+            "json": lambda: res.send("json"),
+            "default": lambda: (res.set("X-Default", "1"), forms["json"]())[1],
+        }
+        res.format(forms)
+
+    answer = await answered(write, headers={"accept": "text/plain"})
+    assert (answer.status, answer.headers["x-default"], answer.text) == (200, "1", "json")
 
 
 async def test_what_was_left_to_an_async_form_cannot_be_answered_twice() -> None:

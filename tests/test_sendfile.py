@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from asgi_express import Express, HeadersSentError, HTTPError, next_app
+from asgi_express import ClientDisconnect, Express, HeadersSentError, HTTPError, next_app
 from asgi_express._outgoing import PassOn
 from asgi_express._ranges import MAX_RANGES
 from asgi_express._sendfile import CHUNK, SMALL
@@ -162,6 +162,27 @@ async def test_the_code_after_an_awaited_file_runs_when_it_was_sent(root: Path) 
     await ask(app, answer=answer)
     assert answer.body == BIG
     assert seen == ["finish", (True, True)]
+
+
+@pytest.mark.parametrize("send", ["send_file", "download"])
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [("GET", {}, 200), ("HEAD", {}, 200), ("GET", {"If-None-Match": "*"}, 304), ("GET", {"Range": "bytes=1-2"}, 206)],
+)
+async def test_an_awaited_file_ends_without_an_error(
+    root: Path, send: str, method: str, headers: dict[str, str], status: int
+) -> None:
+    app = Express()
+    seen: list[str] = []
+
+    @app.get("/")
+    async def handler(req: Any, res: Any) -> None:
+        await getattr(res, send)("a.txt", root=root)
+        seen.append("done")
+
+    answer = await ask(app, method=method, headers=headers)
+    assert (answer.status, seen) == (status, ["done"])
+    assert ("content-disposition" in answer.headers) is (send == "download")
 
 
 @pytest.mark.parametrize("awaited", [False, True])
@@ -474,6 +495,26 @@ async def test_a_client_that_leaves_ends_the_reading_without_an_error(
     assert open_files(root) == []
 
 
+async def test_a_client_that_has_left_already_gets_no_file_and_no_error(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Express()
+    seen: list[str] = []
+
+    @app.get("/")
+    async def handler(req: Any, res: Any) -> None:
+        with pytest.raises(ClientDisconnect):
+            await req.read()
+        await res.send_file("big.bin", root=root)
+        seen.append("after")
+
+    answer = await ask(app, client=Client([], leaves=True))
+    assert seen == ["after"]
+    assert BIG not in answer.body
+    assert caplog.text == ""
+    assert open_files(root) == []
+
+
 async def test_a_receive_that_fails_does_not_disturb_the_answer(root: Path) -> None:
     answer = Answer()
 
@@ -711,6 +752,20 @@ async def test_a_download_that_fails_leaves_no_header(root: Path) -> None:
     answer = await ask(app)
     assert answer.status == 404
     assert not {"content-disposition", "x-a", "etag", "cache-control"} & set(answer.headers)
+
+
+async def test_a_download_that_fails_can_be_answered_in_another_way(root: Path) -> None:
+    app = Express()
+
+    @app.get("/")
+    async def handler(req: Any, res: Any) -> None:
+        with pytest.raises(HTTPError) as caught:
+            await res.download("none.txt", "document", root=root)
+        res.send(f"got {caught.value.status}")
+
+    answer = await ask(app)
+    assert (answer.status, answer.text) == (200, "got 404")
+    assert "content-disposition" not in answer.headers
 
 
 @pytest.mark.parametrize(

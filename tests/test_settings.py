@@ -70,6 +70,8 @@ def test_what_an_application_is_born_with_is_not_inherited(name: str, value: Any
         ("etag", 1),
         ("etag", 5),
         ("etag", None),
+        ("etag", []),
+        ("etag", {}),
         ("query parser", "qs"),
         ("query parser", 1),
     ],

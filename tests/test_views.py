@@ -231,6 +231,7 @@ async def test_the_views_directory_is_the_one_below_the_working_directory(
 
 async def test_an_absolute_name_works_inside_the_views_directories(root: Path) -> None:
     assert await Express(views=root).render(str(root / "page.html"), {"word": 1}) == "<p>1</p>"
+    assert await Express(views=root, view_engine="html").render(str(root / "page"), {"word": 1}) == "<p>1</p>"
 
 
 @pytest.mark.parametrize(
@@ -310,6 +311,18 @@ async def test_values_of_the_call_win_over_those_of_the_response_and_these_over_
     seen[0]["a"] = "changed"
     await app.render("page.html", {"b": 1})
     assert {name: seen[1].get(name) for name in "abc"} == {"a": "app", "b": 1, "c": "app"}
+
+
+async def test_what_was_rendered_may_be_changed_before_it_is_sent(root: Path) -> None:
+    app = Express(views=root)
+
+    @app.get("/{word}")
+    async def handler(req: Request, res: Response) -> None:
+        res.locals["word"] = req.params["word"]
+        text = await req.app.render("page.html", res.locals)
+        res.send(text.replace("tobi", "loki"))
+
+    assert (await ask(app, "/tobi")).text == "<p>loki</p>"
 
 
 async def test_values_from_a_client_are_values_and_nothing_else(root: Path) -> None:
@@ -501,6 +514,20 @@ async def test_a_template_that_fails_is_one_clean_500(
     assert str(root) not in answer.text
     assert len(seen) == len(caplog.records) == 1
     assert isinstance(seen[0], error)
+
+
+async def test_an_error_of_a_view_is_raised_where_it_is_awaited(root: Path) -> None:
+    app = Express(views=root)
+
+    @app.get("/")
+    async def handler(req: Request, res: Response) -> None:
+        try:
+            await req.app.render("none.html")
+        except ViewError as err:
+            res.status(500).send(f"got error: {type(err).__name__}")
+
+    answer = await ask(app)
+    assert (answer.status, answer.text) == (500, "got error: ViewError")
 
 
 async def test_an_error_handler_may_render_the_error(root: Path) -> None:

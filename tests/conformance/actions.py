@@ -73,9 +73,6 @@ def _call(res: Any, name: str, args: list[JSON]) -> Any:
     if len(args) > _WITH_OPTIONS.get(name, len(args)) and isinstance(args[-1], dict):
         keywords = options(args[-1])
         args = args[:-1]
-    if name == "clearCookie":
-        # Express ignores them; in Python there are no such arguments.
-        keywords = {key: value for key, value in keywords.items() if key not in ("max_age", "expires")}
     return method(*given(args), **keywords)
 
 

@@ -192,7 +192,8 @@ function wordsOf(err) {
   if (err?.type === 'entity.parse.failed' || /^(Z_|ERR__)/.test(err?.code)) return '<its own words>'
   if (/^E[A-Z]+$/.test(err?.code) && err.status) return STATUS_CODES[err.status]
   if (err instanceof TypeError || err instanceof RangeError) return '<its own words>'
-  return hideRoot(err instanceof Error ? err.message : String(err))
+  // Node says where its modules are.
+  return hideRoot(err instanceof Error ? err.message.split('\nRequire stack:')[0] : String(err))
 }
 
 function describe(err) {

@@ -253,6 +253,9 @@ const ranges = cases(
 const getters = program(
   'get and header',
   [
+    ...[[], [42], [nothing], [null]].map((args, index) =>
+      use(`/bad${index}`, step(`b${index}`, ['ask', ['get', ...args]]))
+    ),
     post('/', step('p', ['ask', ['get', 'content-type'], ['header', 'CONTENT-TYPE'], ['get', 'X-None']])),
     use(
       undefined,
@@ -265,9 +268,6 @@ const getters = program(
         ['get', 'Accept'],
         ['get', 'Host']
       ])
-    ),
-    ...[[], [42], [nothing], [null]].map((args, index) =>
-      use(`/bad${index}`, step(`b${index}`, ['ask', ['get', ...args]]))
     )
   ],
   [
