@@ -46,6 +46,10 @@ def tells_error(err: Any, _req: Any, res: Any, _next: Any) -> None:
     res.status(500).send(f"saw {err}")
 
 
+def hit(name: str) -> Any:
+    return lambda req, res, next: (res.set(name, "hit"), next())[1]
+
+
 # -- routes and routers
 
 
@@ -284,13 +288,61 @@ async def test_several_applications_among_handlers_are_each_told_that_they_are_m
     other.on("mount", lambda parent: told.append(("other", parent)))
     blog.get("/", lambda req, res: res.send("success"))
 
-    def marks(name: str) -> Any:
-        return lambda req, res, next: (res.set(name, "hit"), next())[1]
-
-    app.use("/post/:article", marks("X-1"), other, marks("X-2"), blog)
+    app.use("/post/:article", hit("X-1"), other, hit("X-2"), blog)
     assert told == [("other", app), ("blog", app)]
     answer = await ask(app, "/post/once-upon-a-time")
     assert (answer.headers["x-1"], answer.headers["x-2"], answer.text) == ("hit", "hit", "success")
+
+
+async def test_an_application_is_mounted_without_a_path() -> None:
+    blog, app = Express(), Express()
+    blog.get("/blog", lambda req, res: res.send("blog"))
+    app.use(blog)
+    assert (await ask(app, "/blog")).text == "blog"
+
+
+GROUPS: dict[str, list[Any]] = {
+    "arguments": [hit("X-1"), hit("X-2"), hit("X-3")],
+    "a list": [[hit("X-1"), hit("X-2"), hit("X-3")]],
+    "lists": [[hit("X-1"), hit("X-2")], [hit("X-3")]],
+    "nested lists": [[[hit("X-1")], hit("X-2")], [hit("X-3")]],
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize(
+    ("path", "answers"),
+    [
+        ([], {"/": "saw / through /", "/foo": "saw /foo through /foo"}),
+        (["/foo"], {"/": None, "/foo": "saw / through /foo", "/foo/x": "saw /x through /foo/x"}),
+        ([["/foo/", "/bar"]], {"/": None, "/foo": "saw / through /foo", "/bar": "saw / through /bar"}),
+    ],
+    ids=["everywhere", "below a path", "below several"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+async def test_middlewares_are_used_however_they_are_grouped(
+    group: str, path: list[Any], answers: dict[str, str | None], method: str
+) -> None:
+    app = Express()
+    app.use(*path, *GROUPS[group], lambda req, res: res.send(f"saw {req.url} through {req.original_url}"))
+    for target, text in answers.items():
+        answer = await ask(app, target, method)
+        if text is None:
+            assert answer.status == 404
+        else:
+            assert [answer.headers.get(name) for name in ("x-1", "x-2", "x-3")] == ["hit"] * 3
+            assert answer.text == text
+
+
+async def test_middlewares_are_not_strict_where_routes_are() -> None:
+    app = Express(strict_routing=True)
+    app.use(hit("X-1"))
+    app.use("/user/", hit("X-2"))
+    app.get("/user/test/", lambda req, res: res.send("tj"))
+    answer = await ask(app, "/user/test/")
+    assert (answer.headers["x-1"], answer.headers["x-2"], answer.text) == ("hit", "hit", "tj")
+    answer = await ask(app, "/user/test")
+    assert (answer.status, answer.headers["x-2"]) == (404, "hit")
 
 
 # -- views
