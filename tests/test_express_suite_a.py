@@ -132,6 +132,30 @@ async def test_a_parameter_callback_runs_once_before_several_mounted_routers() -
     assert seen == ["bob", "foo"]
 
 
+async def test_once_a_parameter_callback_failed_it_is_not_called_for_another_value() -> None:
+    app = Express()
+    seen: list[str] = []
+
+    def find(_req: Any, _res: Any, next: Any, value: str) -> None:
+        seen.append(value)
+        if value == "foo":
+            raise LookupError("err!")
+        next()
+
+    app.param("user", find)
+    app.get("/:user/bob", fails("not here"))
+    app.get("/foo/:user", fails("nor here"))
+    app.use(tells_error)
+    assert (await ask(app, "/foo/bob")).text == "saw err!"
+    assert seen == ["foo"]
+
+
+async def test_a_parameter_stands_beside_literal_parentheses() -> None:
+    app = Express()
+    app.get(r"/:user\(:op\)", shows_params)
+    assert (await ask(app, "/tj(edit)")).json == {"user": "tj", "op": "edit"}
+
+
 async def test_requests_that_run_side_by_side_do_not_mix() -> None:
     router, sub = Router(), Router()
     doors = {"first": asyncio.Event(), "second": asyncio.Event()}
@@ -474,6 +498,21 @@ async def test_the_error_of_a_refused_body_keeps_what_was_sent(kind: str) -> Non
     assert caught in ([b'["tobi"]'], ['["tobi"]'])
 
 
+async def test_text_that_names_no_charset_is_in_the_default_one() -> None:
+    app = application(body.text(default_charset="koi8-r"))
+    assert (await post(app, "name is нет".encode("koi8-r"), "text/plain")).json["body"] == "name is нет"
+    assert (await post(app, "name is 论".encode(), "text/plain; charset=utf-8")).json["body"] == "name is 论"
+
+
+async def test_the_page_of_development_tells_what_is_wrong_with_a_document() -> None:
+    app = Express(env="development")
+    app.use(body.json())
+    for primitive, place in ((b"true", "char 0"), (b"    true", "char 4")):
+        answer = await post(app, primitive, "application/json")
+        assert answer.status == 400
+        assert f"Expecting an object or a list: {place}" in answer.text
+
+
 # -- static files
 
 
@@ -485,3 +524,41 @@ async def test_a_root_that_is_too_long_to_exist_is_not_there(tmp_path: Path, fal
     app.use(lambda err, req, res, next: res.status(err.status).send(f"saw {err.status}"))
     answer = await ask(app, "/")
     assert (answer.status, answer.text) == (404, told)
+
+
+async def test_a_target_that_looks_like_an_authority_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "todo.txt").write_text("- groceries")
+    for path in ("/", "/static"):
+        app = Express()
+        app.use(path, static(tmp_path))
+        assert (await ask(app, f"{path.rstrip('/')}/todo.txt")).status == 200
+        assert (await ask(app, "//todo@txt")).status == 404
+
+
+async def test_the_current_directory_is_a_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "todo.txt").write_text("- groceries")
+    monkeypatch.chdir(tmp_path)
+    app = Express()
+    app.use(static("."))
+    assert (await ask(app, "/sub/todo.txt")).text == "- groceries"
+
+
+async def test_a_way_out_of_the_root_and_back_discloses_nothing(tmp_path: Path) -> None:
+    root = tmp_path / "fixtures"
+    (root / "users").mkdir(parents=True)
+    (root / "todo.txt").write_text("- groceries")
+    app = Express()
+    app.use(static(root, fallthrough=False))
+    assert (await ask(app, "/todo.txt")).status == 200
+    for target in ("/users/../../fixtures/todo.txt", "/users/%2e%2e/%2e%2e/todo.txt"):
+        assert (await ask(app, target)).status == 403
+
+
+async def test_without_an_index_a_mount_point_is_redirected_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("home")
+    app = Express()
+    app.use("/static", static(tmp_path, index=False))
+    answer = await ask(app, "/static")
+    assert (answer.status, answer.headers["location"]) == (301, "/static/")
+    assert (await ask(app, "/static/")).status == 404
