@@ -13,7 +13,9 @@ from tests.conformance.coverage import PAGE, ROOT, is_there, read_cases, recorde
 
 CASES = read_cases()
 TEXT = PAGE.read_text(encoding="utf-8")
-ROWS = {file: int(count) for file, count in re.findall(r"^\| `([\w./-]+\.js)` \| (\d+) \| \d+ \| .+ \|$", TEXT, re.M)}
+ROWS = {
+    file: int(count) for file, count in re.findall(r"^\| `([\w./-]+\.js)` \| (\d+) \| \d+ \| \d+ \| .+ \|$", TEXT, re.M)
+}
 DIFFERENCES = set(
     re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs" / "express-differences.md").read_text(encoding="utf-8"), re.M)
 )
@@ -40,6 +42,13 @@ def test_a_case_that_is_answered_otherwise_names_the_difference(file: str) -> No
 def test_no_case_stands_twice(file: str) -> None:
     titles = [case.title for case in CASES[file]]
     assert not {title for title in titles if titles.count(title) > 1}
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    named = set(re.findall(r"`((?:recorded|tests)/[\w./-]+\.(?:json|py))`", TEXT))
+    assert len(named) > 60
+    places = {name: ROOT / re.sub("^recorded/", "tests/conformance/recorded/", name) for name in named}
+    assert not [name for name, place in places.items() if not place.is_file()]
 
 
 @pytest.mark.parametrize("file", ROWS)
