@@ -3,7 +3,7 @@
 Every test file of Express has a file there with the same name: ``app.use.js`` has ``app.use.json``,
 ``acceptance/auth.js`` has ``acceptance/auth.json``. It is a list with one object for every ``it`` of the source,
 
-* ``{"case": title, "by": [test, ...]}``: any of these tests fails if the idea of the case breaks;
+* ``{"case": title, "by": [test, ...]}``: these tests fail if the idea of the case breaks;
 * ``{"case": title, "by": [test, ...], "differs": id}``: we do otherwise on purpose; the id is that of a row of
   ``docs/express-differences.md``, and the tests hold what we do;
 * ``{"case": title, "without": reason}``: the case means nothing in Python.
