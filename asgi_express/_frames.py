@@ -7,7 +7,7 @@ recursion, and the way back out is the same loop.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgi_express._handlers import ERROR, Handler
@@ -244,8 +244,10 @@ def protohost(url: str) -> str:
     return url[:slash] if slash >= 0 else ""
 
 
-def merge_params(params: dict[str, Any], parent: dict[str, Any]) -> dict[str, Any]:
+def merge_params(params: dict[str, Any], parent: Any) -> dict[str, Any]:
     """Merge the parameters of a router with those around it: the inner wins, numbered groups are renumbered."""
+    if not isinstance(parent, Mapping):  # a handler has assigned something else to req.params
+        return params
     if "0" not in params or "0" not in parent:
         return {**parent, **params}
     gap = _run_length(parent)
@@ -255,7 +257,7 @@ def merge_params(params: dict[str, Any], parent: dict[str, Any]) -> dict[str, An
     return {**parent, **kept, **moved}
 
 
-def _run_length(params: dict[str, Any]) -> int:
+def _run_length(params: Mapping[str, Any]) -> int:
     length = 0
     while str(length) in params:
         length += 1

@@ -278,10 +278,10 @@ class Outgoing:
             headers[b"content-length"] = b"%d" % sum(map(len, self._chunks))
         raw: list[tuple[bytes, bytes]] = []
         for name, value in headers.items():
-            if type(value) is list:
+            if isinstance(value, list):
                 raw.extend([(name, item) for item in value])
             else:
-                raw.append((name, value))  # type: ignore[arg-type] # not a list
+                raw.append((name, value))
         if scope["type"] == "http":
             return {"type": "http.response.start", "status": self._status, "headers": raw}
         if "websocket.http.response" in (scope.get("extensions") or ()):

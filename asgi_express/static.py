@@ -75,7 +75,7 @@ def static(
         immutable: whether ``Cache-Control`` says so.
         index: the file, or files, to send for a directory; ``False`` for none.
         last_modified: whether to send ``Last-Modified``.
-        max_age: of ``Cache-Control``, in seconds, or text such as ``"1d"``; at most a year.
+        max_age: of ``Cache-Control``, in seconds, or text such as ``"1d"``; at most a year, which ``math.inf`` is.
         multipart_ranges: whether to answer several ranges with ``multipart/byteranges``, as Express does not.
         precompressed: whether to send ``file.br``, ``file.zst`` or ``file.gz`` from beside the file to clients that
             take it; or a list of those to look for, the preferred one first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import re
 import socket
@@ -91,7 +92,8 @@ def test_a_wrong_option_is_an_error_where_it_is_written(
 
 
 @pytest.mark.parametrize(
-    ("max_age", "seconds"), [("15m", 900), (0.9, 0), (-5, 0), ("2y", 31_536_000), (1e300, 31_536_000)]
+    ("max_age", "seconds"),
+    [("15m", 900), (0.9, 0), (-5, 0), ("2y", 31_536_000), (1e300, 31_536_000), (math.inf, 31_536_000)],
 )
 async def test_max_age_is_whole_seconds_up_to_a_year(pub: Path, max_age: Any, seconds: int) -> None:
     answer = await ask(serving(pub, max_age=max_age), "/a.txt")

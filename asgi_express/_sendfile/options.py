@@ -95,7 +95,7 @@ def file_options(
     if dotfiles not in ("allow", "deny", "ignore"):
         msg = f'dotfiles option must be "allow", "deny", or "ignore", not {dotfiles!r}'
         raise ValueError(msg)
-    age = math.floor(min(max(0.0, parse_duration(max_age)), _YEAR))
+    age = math.floor(min(max(0.0, _YEAR if max_age == math.inf else parse_duration(max_age)), _YEAR))
     immutably = ", immutable" if immutable else ""
     return FileOptions(
         root=None if root is None else os.path.abspath(os.fspath(root)),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+from base64 import b64encode
 from contextvars import ContextVar
 from typing import Any
 
 import pytest
 
 from asgi_express import Express
+from tests.conformance.bodies import JSON
 from tests.conformance.driver import ask
 from tests.conformance.parsers import parser
 from tests.conformance.tree import placed
@@ -21,6 +24,9 @@ TYPES = {
     "text": "text/plain",
     "raw": "application/octet-stream",
 }
+
+
+INFLATED = b64encode(gzip.compress(b'{"name":"\xe8\xae\xba"}', mtime=0)).decode()
 
 
 def _enter(_req: Any, _res: Any, next: Any) -> None:
@@ -49,12 +55,22 @@ def _asked(app: Express, **more: Any) -> str:
         ("", {}, "kept"),
         ("[]" * 100, {}, "kept in an error handler"),
         ("[]", {"Content-Encoding": "bogus"}, "kept in an error handler"),
+        ("[]", {"Content-Type": "application/fizzbuzz"}, "kept"),
+        ({"base64": INFLATED}, {"Content-Encoding": "gzip"}, "kept"),
+        ({"base64": INFLATED[:-8]}, {"Content-Encoding": "gzip"}, "kept in an error handler"),
     ],
 )
-def test_a_context_variable_outlives_a_body_parser(kind: str, body: str, headers: dict[str, str], told: str) -> None:
+def test_a_context_variable_outlives_a_body_parser(kind: str, body: JSON, headers: dict[str, str], told: str) -> None:
     app = Express()
     app.use(_enter, parser({"parser": kind, "options": {"limit": 100}}), _tell, _tell_error)
     assert _asked(app, headers={"Content-Type": TYPES[kind], **headers}, sent=body, chunks=7) == told
+
+
+def test_a_context_variable_outlives_a_document_that_is_no_json() -> None:
+    app = Express()
+    app.use(_enter, parser({"parser": "json"}), _tell, _tell_error)
+    told = _asked(app, headers={"Content-Type": "application/json"}, sent='{"user":')
+    assert told == "kept in an error handler"
 
 
 @pytest.mark.parametrize("name", ["nums.txt", "none.txt"])
