@@ -35,8 +35,10 @@ def _tagger(how: Any) -> Callable[[bytes], bytes | None]:
     if not callable(how):
         return (_freshness.strong_etag if how == "strong" else _freshness.weak_etag) if how else _untagged
 
+    make = cast("Callable[[bytes], str | None]", how)
+
     def tag(content: bytes) -> bytes | None:
-        value: str | None = how(content)
+        value = make(content)
         return header_value("ETag", value) if value else None
 
     return tag

@@ -89,7 +89,7 @@ async def test_the_nesting_is_limited_whatever_the_interpreter_could_do() -> Non
 
 async def test_an_interpreter_that_is_near_its_limit_refuses_too(monkeypatch: pytest.MonkeyPatch) -> None:
     class Exhausted:
-        def decode(self, text: str) -> Any:
+        def raw_decode(self, text: str) -> Any:
             raise RecursionError
 
     with monkeypatch.context() as patch:

@@ -212,7 +212,6 @@ SCENES: dict[str, Scene] = {
     "route.Route.methods": Scene(names=lambda: SHOW),
     "route.Route.allowed": Scene(names=lambda: SHOW),
     "route.Route.serves": Scene(names=lambda: SHOW),
-    "route.Route.endpoint": Scene(names=lambda: SHOW),
     "router.Router.index": Scene(names=lambda: SHOW),
     "route.Route.all": Scene(names=lambda: SHOW, asks=ask_route("shown", **{"x-checked": "yes"})),
     "route.Route.ws": Scene(names=lambda: SHOW, then=talk("/chat"), gives=OPENED),
