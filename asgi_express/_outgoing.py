@@ -222,18 +222,21 @@ class Outgoing:
         if not self._started:
             if not self._ended and not self._chunks:
                 return
-            await self._push_start()
-        if self._ended:
-            if not self._complete:
-                self._complete = True
-                chunks = self._chunks
-                content = b"".join(chunks) if chunks and self._has_body() else b""
-                self._chunks = []
-                await self._send_body(content, more=False)
-                if self._events is not None:
-                    await self._events.settle("finish")
-        else:
+            message = self._start_message()
+            self._started = True
+            try:
+                await self._send(message)
+            except Exception:
+                self._take_back()
+                raise
+        if not self._ended:
             await self._push_pieces()
+        elif not self._complete:
+            self._complete = True
+            chunks, self._chunks = self._chunks, []
+            await self._send_body(b"".join(chunks) if chunks and self._has_body() else b"", more=False)
+            if self._events is not None:
+                await self._events.settle("finish")
 
     async def _push_pieces(self) -> None:
         # Servers drop what is sent to a client that has gone: without this, an endless answer would never end.
@@ -251,19 +254,13 @@ class Outgoing:
         # The method of the connection: what a handler makes of req.method does not change what the client expects.
         return self._status not in BODILESS and self.req.scope.get("method") != "HEAD"
 
-    async def _push_start(self) -> None:
-        message = self._start_message()
-        self._started = True
-        try:
-            await self._send(message)
-        except Exception:
-            if self._send not in (self._server_send, self._relay) and not self._reached:
-                # A middleware failed, and nothing has gone out: the error can still be answered.
-                self._started = self._ended = self._in_pieces = False
-                self._chunks.clear()
-                for name in _BODY_HEADERS:
-                    self._headers.pop(name, None)
-            raise
+    def _take_back(self) -> None:
+        """A middleware may have failed, and nothing has gone out: then the error can still be answered."""
+        if self._send not in (self._server_send, self._relay) and not self._reached:
+            self._started = self._ended = self._in_pieces = False
+            self._chunks.clear()
+            for name in _BODY_HEADERS:
+                self._headers.pop(name, None)
 
     def _start_message(self) -> Message:
         headers = self._headers

@@ -154,7 +154,7 @@ class Selection:
         path = frame.path
         router = frame.router
         stack = router.stack
-        method = self._method()
+        method = "WEBSOCKET" if self._is_socket else req.method
         while True:
             position = frame.position
             if position >= len(frame.candidates):
@@ -185,27 +185,31 @@ class Selection:
             if params and router.param_callbacks:
                 frame.run = ParamRun(layer, match, path, frame)
                 return None
+            if route is not None:
+                self._enter_route(frame, route, match)
+                return None
             return self._enter(frame, layer, match, path)
 
     def _serves(self, frame: RouterFrame, route: Route, method: str) -> bool:
         """Tell whether a route that matches by its path does so by the method, and note for OPTIONS what it serves."""
+        method = method.upper()  # a handler may have set another
         if route.serves(method) or method == "HEAD":
             return True
         if method == "OPTIONS" and frame.methods is not None:
             frame.methods.extend(route.allowed)
         return False
 
-    def _method(self) -> str:
-        return "WEBSOCKET" if self._is_socket else self.req.method.upper()
+    def _enter_route(self, frame: RouterFrame, route: Route, match: Match) -> None:
+        handlers = route.handlers_for("WEBSOCKET" if self._is_socket else self.req.method.upper())
+        if handlers:
+            self._record(frame, route, match)
+        self.frame = RouteFrame(frame, handlers)
 
     def _enter(self, frame: RouterFrame, layer: Layer, match: Match, path: str) -> Handler | None:
         """Enter a matched layer: its handler is returned, a route or router becomes the frame."""
         route = layer.route
         if route is not None:
-            handlers = route.handlers_for(self._method())
-            if handlers:
-                self._record(frame, route, match)
-            self.frame = RouteFrame(frame, handlers)
+            self._enter_route(frame, route, match)
             return None
         if self.error is None and MATCH in self.scope and type(frame.parent) is not RouteFrame:
             self._forget_route()  # an error handler has let the request go on
