@@ -17,15 +17,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Generator
 from inspect import isawaitable
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
-
 from asgi_express import _final
+from asgi_express._continuation import Continuation
 from asgi_express._frames import RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, is_handler_function, name_of
 from asgi_express._outgoing import PassOn
@@ -36,6 +34,7 @@ from asgi_express.response import Response
 from asgi_express.types import Receive, Scope, Send
 
 if TYPE_CHECKING:
+    from asgi_express._sockets import WebSocket
     from asgi_express.router import Router
 
 __all__ = ["Walk"]
@@ -48,38 +47,6 @@ _SLOW = 0.1
 # Each awaited next() takes three Python frames of the 1000 that CPython allows by default; the rest
 # is for the server, the host and what the handlers call themselves.
 _FRAMES_PER_AWAITED_NEXT = 8
-
-
-class Continuation:
-    """What a handler gets as ``next``; one for each call of a handler."""
-
-    __slots__ = ("_handler", "_walk", "state", "value")
-
-    FRESH, CALLED, RAN, OVER = range(4)
-
-    def __init__(self, walk: Walk, handler: Handler) -> None:
-        self._walk = walk
-        self._handler = handler
-        self.state = self.FRESH
-        self.value: Any = None
-
-    def __call__(self, signal: Any = None, /) -> Continuation:
-        if self.state:
-            when = "after the handler was over" if self.state == self.OVER else "twice"
-            msg = f"next() was called {when} by {self._handler.name}"
-            raise MisuseError(msg)
-        self.state = self.CALLED
-        self.value = signal
-        self._walk.res._wake()
-        return self
-
-    def __await__(self) -> Generator[Any, None, None]:
-        if self.state != self.CALLED:
-            msg = f"next() was awaited twice, or too late, by {self._handler.name}"
-            raise MisuseError(msg)
-        self._walk.check_depth(self._handler)
-        self.state = self.RAN
-        return self._walk.run_inside(self.value).__await__()
 
 
 class Walk(Selection):
@@ -172,7 +139,7 @@ class Walk(Selection):
             except Exception as exc:
                 if following is not None:
                     following.state = Continuation.OVER
-                if kind == SOCKET and isinstance(exc, WebSocketDisconnect):
+                if kind == SOCKET and self._client_left(exc):
                     res._complete = self.done = True  # the client left, which ends the handler
                     return
                 if isinstance(exc, PassOn):
@@ -216,6 +183,8 @@ class Walk(Selection):
             return fn(*(req, res, following, run.entry.match, run.name)[: handler.count])
         if res._send is res._server_send:
             res._send = res._relay
+        from asgi_express._sockets import WebSocket
+
         self._socket = WebSocket(self.scope, req._receive, res._send)
         return fn(*(self._socket, req, following)[: handler.count])
 
@@ -258,10 +227,16 @@ class Walk(Selection):
         socket = self._socket
         if socket is None or not self.res._started:
             return False
-        if socket.application_state == socket.client_state == WebSocketState.CONNECTED:
-            await socket.close(code)
+        from asgi_express._sockets import close_if_open
+
+        await close_if_open(socket, code)
         self.res._complete = True
         return True
+
+    def _client_left(self, error: Exception) -> bool:
+        from asgi_express._sockets import WebSocketDisconnect
+
+        return isinstance(error, WebSocketDisconnect)
 
     # -- ASGI apps on the stack
 

@@ -7,12 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import FormData, MutableHeaders, State
+from starlette.datastructures import MutableHeaders, State
 
 from asgi_express._aside import parse_aside
 from asgi_express._charset import charset_of, check_charset, decode
 from asgi_express._events import Events, Listener
-from asgi_express._forms import read_form
 from asgi_express._inbox import Inbox
 from asgi_express._json_text import loads
 from asgi_express._units import parse_bytes
@@ -21,6 +20,8 @@ from asgi_express.types import Receive, Scope, Size
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from starlette.datastructures import FormData
 
     from asgi_express._selection import Selection
     from asgi_express._settings import Settings
@@ -211,6 +212,8 @@ class Incoming:
         """
         kept = self.__dict__.get("_form")
         if kept is None:
+            from asgi_express._forms import read_form
+
             kept = await read_form(self, None if limit is None else parse_bytes(limit))
             self.__dict__["_form"] = kept
             self._on_over(kept.close)

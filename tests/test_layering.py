@@ -48,7 +48,7 @@ TABLE: dict[str, set[str]] = {
     # the request
     "_inbox": {"errors", "types"},
     "_forms": {"_aside", "_charset", "_inbox", "_query", "errors", "types"},
-    "_incoming": {"_aside", "_charset", "_events", "_forms", "_inbox", "_json_text", "_units", "errors", "types"},
+    "_incoming": {"_aside", "_charset", "_events", "_inbox", "_json_text", "_units", "errors", "types"},
     "request": {"_addresses", "_camel", "_cookies", "_freshness", "_incoming", "_negotiation", "_ranges"},
     # the response
     "_outgoing": {"_events", "errors", "types"},
@@ -73,8 +73,21 @@ TABLE: dict[str, set[str]] = {
     },
     "_debug_page": {"_urls"},
     "_final": {"_debug_page", "_headers", "_json", "_status", "_urls"},
+    "_continuation": {"_handlers", "errors"},
+    "_sockets": set(),
     "_dispatch": {
-        *("_final", "_frames", "_handlers", "_outgoing", "_scope", "_selection", "errors", "response", "types"),
+        *(
+            "_continuation",
+            "_final",
+            "_frames",
+            "_handlers",
+            "_outgoing",
+            "_scope",
+            "_selection",
+            "errors",
+            "response",
+            "types",
+        ),
     },
     # what users register on
     "_lifespan": {"_handlers", "errors", "types"},
@@ -109,6 +122,8 @@ GROWING = {"middleware", "security"}
 
 # Imported by a function when it is first called, and why.
 LATE: dict[str, set[str]] = {
+    "_dispatch": {"_sockets"},  # what Starlette imports for WebSockets is a sixth of the whole
+    "_incoming": {"_forms"},  # only requests with forms need it
     "": {"body", "middleware"},  # parsers and sessions are for those who use them
     "_files": {"_sendfile"},  # only answers with files need it
     "_mime": {"_mime_types"},  # a table of 45 kB
