@@ -1,0 +1,112 @@
+"""The compact form of a signed token (RFC 7515 section 7.1), read strictly and without any key.
+
+PyJWT reads leniently what we compare or log later: its Base64 takes characters that are none and any last bits, so that
+one signature has many texts; its JSON takes a name twice, and ``NaN``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any, NamedTuple, NoReturn
+
+__all__ = ["Compact", "Refused", "read_compact", "read_object"]
+
+# A quantifier for each part: linear, and no split of what may be a million dots (CVE-2025-30204).
+_FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\Z")
+
+# JWS headers that change what is signed or how it is read. A reader that does not know them must refuse (RFC 7515
+# section 4.1.11; CVE-2026-32597): crit names them, b64 is RFC 7797, zip and enc belong to encrypted tokens.
+_UNKNOWN = ("crit", "b64", "zip", "enc")
+
+
+class Refused(Exception):
+    """A token is not valid; the message says why, for the log."""
+
+
+class Compact(NamedTuple):
+    """A token in its parts; nothing is verified yet.
+
+    Attributes:
+        algorithm: that it says it is signed with.
+        kid: of the key that it says it is signed with.
+        typ: what it says it is, in lower case, without ``application/``; ``None`` where it says nothing.
+        signed: what the signature is over.
+        payload: what it says, still as bytes.
+        signature: the bytes of it.
+    """
+
+    algorithm: str
+    kid: str | None
+    typ: str | None
+    signed: bytes
+    payload: bytes
+    signature: bytes
+
+
+def read_compact(token: str) -> Compact:
+    """Take a token apart.
+
+    Raises:
+        Refused: it has another form.
+    """
+    form = _FORM.match(token)
+    if form is None:
+        _refuse("it is not three parts in Base64")
+    header = read_object(_decode(form[1]), "header")
+    algorithm, kid, typ = (header.get(name) for name in ("alg", "kid", "typ"))
+    if not isinstance(algorithm, str):
+        _refuse("its header names no algorithm")
+    for name, value in (("kid", kid), ("typ", typ)):
+        if name in header and not isinstance(value, str):
+            _refuse(f"its header has a {name} that is not text")
+    for name in _UNKNOWN:
+        if name in header:
+            _refuse(f"its header has {name!r}")
+    if typ is not None:
+        typ = typ.lower().removeprefix("application/")  # RFC 7515 section 4.1.9
+    signed = token[: form.end(2)].encode("ascii")
+    return Compact(algorithm, kid, typ, signed, _decode(form[2]), _decode(form[3]))
+
+
+def read_object(text: bytes, what: str) -> dict[str, Any]:
+    """Read a JSON object in which no name stands twice and no number is infinite.
+
+    Raises:
+        Refused: it is not one.
+    """
+    try:
+        value = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_number)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"its {what} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        _refuse(f"its {what} is not an object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = dict(pairs)
+    if len(names) < len(pairs):
+        msg = "a name stands twice"
+        raise ValueError(msg)
+    return names
+
+
+def _refuse_number(name: str) -> NoReturn:
+    msg = f"{name} is no number"
+    raise ValueError(msg)
+
+
+def _decode(text: str) -> bytes:
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as error:
+        raise Refused(f"it is not Base64: {error}") from error
+    if urlsafe_b64encode(data).rstrip(b"=") != text.encode("ascii"):
+        _refuse("its Base64 has bits that mean nothing")
+    return data
+
+
+def _refuse(words: str) -> NoReturn:
+    raise Refused(words)
