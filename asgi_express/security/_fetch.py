@@ -102,6 +102,8 @@ async def _get(parts: SplitResult, max_size: int, tls: ssl.SSLContext | None) ->
         data = await _receive(reader, max_size)
     finally:
         writer.transport.abort()
+    if b"\r\n\r\n" not in data:
+        _refuse("the answer ends within its head")  # which http.client would take for all of it
     response = _parse(data)
     body = response.read()
     if len(body) > max_size:

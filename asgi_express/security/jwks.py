@@ -112,7 +112,8 @@ class JWKS:
         if self._timeout <= 0:
             _wrong(f"timeout must be above 0, not {timeout!r}")
         self._max_size = parse_bytes(max_size)
-        self._tls = tls
+        # Reading the certificates of the system takes milliseconds: not while requests wait.
+        self._tls = ssl.create_default_context() if tls is None and fetch is None else tls
         self._custom_fetch = fetch
         self._clock = clock
         self._keys: tuple[JWTKey, ...] = ()
