@@ -5,6 +5,7 @@ Each takes the app first (inside a router it is left out) and its options by key
 
 from asgi_express.middleware.compress import Compress
 from asgi_express.middleware.cors import CORS
+from asgi_express.middleware.csrf import CSRF
 from asgi_express.middleware.endpoint_firewall import EndpointFirewall
 from asgi_express.middleware.error_handler import ErrorHandler
 from asgi_express.middleware.ratelimit import RateLimit
@@ -15,6 +16,7 @@ from asgi_express.middleware.token_auth import TokenAuth
 
 __all__ = [
     "CORS",
+    "CSRF",
     "Compress",
     "EndpointFirewall",
     "ErrorHandler",

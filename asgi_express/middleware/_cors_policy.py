@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
 from asgi_express._units import parse_duration
-from asgi_express.middleware._origins import OriginPolicy, OriginSpec, Tolerated
+from asgi_express.security.origins import OriginPolicy, OriginSpec, Tolerated
 from asgi_express.types import Duration
 
 __all__ = ["HEADERS", "METHODS", "CORSPolicy", "Preflight", "Verdict", "mark", "read_preflight"]

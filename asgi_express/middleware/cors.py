@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 from asgi_express._scope import next_app, target
 from asgi_express.middleware._cors_policy import HEADERS, METHODS, CORSPolicy, mark, read_preflight
-from asgi_express.middleware._origins import OriginPolicy, OriginSpec, Tolerated, origin_of
 from asgi_express.middleware._respond import respond
+from asgi_express.security.origins import OriginPolicy, OriginSpec, Tolerated, origin_of
 from asgi_express.types import ASGIApp, Duration, Message, Receive, Scope, Send
 
 __all__ = ["CORS", "CORSPolicy", "OriginPolicy"]

@@ -8,7 +8,9 @@ from asgi_express.security.jwks import JWKS
 from asgi_express.security.jwt import JWTValidator
 from asgi_express.security.jwt_key import JWTKey
 from asgi_express.security.marks import is_public, public
+from asgi_express.security.origins import OriginPolicy
 from asgi_express.security.policy import Condition, Policy
+from asgi_express.security.provenance import cross_site
 from asgi_express.security.scope import Decision, Effect, Policies, Scope
 from asgi_express.security.tokens import Grant, TokenStore, TokenValidator
 
@@ -23,6 +25,7 @@ __all__ = [
     "Grant",
     "JWTKey",
     "JWTValidator",
+    "OriginPolicy",
     "Policies",
     "Policy",
     "Scope",
@@ -30,6 +33,7 @@ __all__ = [
     "TokenValidator",
     "acting",
     "can",
+    "cross_site",
     "current_actor",
     "is_public",
     "public",

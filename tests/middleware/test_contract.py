@@ -18,6 +18,7 @@ from tests.middleware.doors import DOORS
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "CORS": {"allow_origins": ["https://a.example"]},
+    "CSRF": {},
     "Compress": {},
     "EndpointFirewall": {"enforce": False},
     "ErrorHandler": {},

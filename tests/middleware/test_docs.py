@@ -30,6 +30,10 @@ CALLS: dict[str, list[list[Call]]] = {
         [Call("GET", "/", 200, {"numbers": list(range(1000))})],
     ],
     "cors": [[Call("GET", "/", 200, {"hello": "world"})], [Call("GET", "/public/status", 200, {"status": "up"})]],
+    "csrf": [
+        [Call("POST", "/transfer", 200, {"sent": True})],
+        [Call("POST", "/transfer", 200, {"sent": True}), Call("POST", "/hooks/paid", 200, {"ok": True})],
+    ],
     "endpoint-firewall": [
         [Call("GET", "/health", 200, {"ok": True})],
         [

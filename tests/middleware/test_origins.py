@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_express.middleware._origins import OriginPolicy, origin_of
-from asgi_express.middleware._public_suffixes import is_public_suffix
+from asgi_express.security._public_suffixes import is_public_suffix
+from asgi_express.security.origins import OriginPolicy, origin_of
 from tests.asgi import http_scope
 
 APP = "https://app.example.com"

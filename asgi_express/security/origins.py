@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, cast
 
-from asgi_express.middleware._public_suffixes import is_public_suffix
+from asgi_express.security._public_suffixes import is_public_suffix
 from asgi_express.types import Scope
 
 __all__ = ["Allowed", "OriginPolicy", "OriginSpec", "Tolerated", "origin_of"]
@@ -122,6 +122,10 @@ class OriginPolicy:
         Args:
             origin: the value of the header.
             scope: of the request, for ``"self"``.
+
+        Example::
+
+            policy.settled("https://app.example.com")
         """
         if origin in self._exact:
             return True
@@ -147,10 +151,25 @@ class OriginPolicy:
         Args:
             origin: the value of the header.
             scope: of the request.
+
+        Example::
+
+            trusted = await policy.allows("https://app.example.com", scope)
         """
         settled = self.settled(origin, scope)
-        if settled is not None:
-            return settled
+        return await self.asked(origin, scope) if settled is None else settled
+
+    async def asked(self, origin: str, scope: Scope) -> bool:
+        """Decide with the functions alone, where :meth:`settled` leaves it to them. What a function raises is raised.
+
+        Args:
+            origin: the value of the header.
+            scope: of the request.
+
+        Example::
+
+            trusted = await policy.asked("https://app.example.com", scope)
+        """
         for function, takes_scope in self._functions:
             answer: Any = function(origin, scope) if takes_scope else function(origin)
             if inspect.isawaitable(answer):
