@@ -51,11 +51,11 @@ class TokenAuth:
     - A browser gives its token as a subprotocol, ``new WebSocket(url, ["bearer", token])``. Both are taken off
       ``scope["subprotocols"]``; where the app selects no subprotocol, ``bearer`` is selected, as browsers demand.
     - A request that has an actor already, from a ``TokenAuth`` around this one, passes as it is.
-    - A cookie is sent by any page that can send a request: give it ``SameSite``, or check the origin.
+    - A cookie is sent by any page that can send a request: give it ``SameSite``, and put ``CSRF`` before what it opens.
 
     Args:
         app: the app to wrap; inside a router, the rest of the stack.
-        store: what validates tokens: a ``TokenStore``, or any object with its ``validate``.
+        store: what validates tokens: a ``TokenStore``, a ``JWTValidator``, or any object with their ``validate``.
         header_name: the header.
         header_prefix: what stands before the token in it; ``""`` for nothing.
         cookie_name: the cookie; ``None`` for none.
@@ -96,6 +96,9 @@ class TokenAuth:
             if value == "":
                 msg = f"TokenAuth: {option} must not be empty; None switches it off"
                 raise ValueError(msg)
+        if resource_metadata is not None and not resource_metadata.startswith(("https://", "http://")):
+            msg = f"TokenAuth: resource_metadata must be a URL, with https://, not {resource_metadata!r}"
+            raise ValueError(msg)
         scheme = header_prefix.strip()
         self.app = app
         self._store = store

@@ -95,6 +95,7 @@ CALLS: dict[str, list[list[Call]]] = {
             Call("GET", "/me", 200, {"user": "ada"}),
         ],
         [Call("GET", "/may", 200, {"read": False}), Call("POST", "/keys", 200, {"length": 87})],
+        [Call("GET", "/me", 200, {"user": None})],
     ],
     "session": [
         [Call("GET", "/", 200, {"visits": 1}), Call("GET", "/", 200, {"visits": 2})],

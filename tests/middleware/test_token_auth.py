@@ -254,6 +254,7 @@ async def test_in_a_router_with_a_store_of_tokens() -> None:
         {"subprotocol": ""},
         {"realm": 'a"b'},
         {"resource_metadata": "https://a.example/\n"},
+        {"resource_metadata": "/.well-known/oauth-protected-resource"},
     ],
 )
 def test_an_option_that_cannot_be_is_refused(options: Any) -> None:
