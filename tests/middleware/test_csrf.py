@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asgi_express import Express, Router
 from asgi_express.middleware.cors import CORS
@@ -146,6 +149,34 @@ async def test_what_says_nothing_passes_if_it_has_nothing_that_a_browser_adds_un
 ) -> None:
     assert await passes(*headers) is expected
     assert await passes(*headers, allow_unknown=True) is True
+
+
+def lines(name: str, *values: str) -> Any:
+    """Return a strategy of no, one or two headers of a name."""
+    return st.lists(st.tuples(st.just(name), st.sampled_from(values)), max_size=2)
+
+
+FOREIGN = st.tuples(
+    lines("sec-fetch-site", "cross-site", "same-site", "", "none ", "SAME-ORIGIN", "same-origin;x"),
+    st.lists(st.tuples(st.just("origin"), st.sampled_from([EVIL, "null", "", OWN + ".evil.example"])), min_size=1),
+    lines("referer", OWN + "/", APP, EVIL, ""),
+    lines("cookie", "a=1"),
+    lines("authorization", "Bearer x", "Basic x"),
+    lines("accept", "text/event-stream", "*/*"),
+    lines("x-forwarded-host", "evil.example"),
+    lines("x-requested-with", "XMLHttpRequest"),
+    lines("content-type", "application/json", "text/plain"),
+)
+
+
+@settings(deadline=None)
+@given(FOREIGN, st.sampled_from(["POST", "PUT", "DELETE", "PATCH", "post"]), st.booleans(), st.randoms())
+def test_whatever_else_it_says_a_request_of_another_origin_is_refused(
+    parts: Any, method: str, allow_unknown: bool, random: Any
+) -> None:
+    headers = [header for part in parts for header in part]
+    random.shuffle(headers)
+    assert asyncio.run(passes(*headers, method=method, origins=APP, allow_unknown=allow_unknown)) is False
 
 
 # -- which requests
