@@ -1,7 +1,7 @@
 """The compact form of a signed token (RFC 7515 section 7.1), read strictly and without any key.
 
-Not by ``jwt.decode``: that (2.15) takes tokens of any length, a name that stands twice, ``zip``, any ``typ``, and a time
-that is text. PyJWT reads the keys and verifies the signatures.
+Not by ``jwt.decode``: that (2.15) takes tokens of any length, a name that stands twice, ``zip``, any ``typ``, and a
+time that is text. PyJWT reads the keys and verifies the signatures.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
 
 __all__ = ["Verify", "algorithm_of_jwk", "verifier"]
 
@@ -102,8 +102,8 @@ def _secret(material: Any, algorithm: str, implementation: Any) -> bytes:
             secret = implementation.prepare_key(material)
         except jwt.InvalidKeyError as error:
             _refuse(str(error))
-        if _is_bare_public_key(secret):
-            _refuse("the secret is a public key in Base64, which anybody has")
+        if _is_published(secret):
+            _refuse("the secret is a public key, or a set of them, which anybody has")
     else:
         _refuse(f"{algorithm} takes a secret, as text or bytes, not a {type(material).__name__}")
     if len(secret) < _HMAC[algorithm]:
@@ -111,13 +111,21 @@ def _secret(material: Any, algorithm: str, implementation: Any) -> bytes:
     return bytes(secret)
 
 
-def _is_bare_public_key(secret: bytes) -> bool:
-    """Tell whether a secret is what stands between the lines of a PEM, as Keycloak shows it."""
+def _is_published(secret: bytes) -> bool:
+    """Tell whether a secret is a public key in a form that PyJWT 2.13 does not know: DER, Base64, a key set."""
+    for decode in (bytes, b64decode):  # Keycloak shows what stands between the lines of a PEM
+        for load in (load_der_public_key, load_der_x509_certificate):
+            try:
+                load(decode(secret))
+            except (ValueError, UnsupportedAlgorithm):
+                continue
+            return True
     try:
-        load_der_public_key(b64decode(secret))
-    except (ValueError, UnsupportedAlgorithm):
+        return isinstance(json.loads(secret), dict | list)
+    except ValueError:
         return False
-    return True
+    except RecursionError:  # nobody's secret either
+        return True
 
 
 def _from_jwk(jwk: Mapping[str, Any], implementation: Any) -> Any:

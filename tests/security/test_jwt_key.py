@@ -45,16 +45,17 @@ def test_a_key_verifies_what_it_has_signed_in_every_form_that_it_comes_in(algori
     assert repr(JWTKey(forms[0], algorithm, kid="a")) == f"<JWTKey {algorithm} 'a'>"
 
 
-def test_a_certificate_is_a_public_key() -> None:
+def certificate() -> x509.Certificate:
     private = private_key("ES256")
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
     day = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, private.public_key(), 1, day, day + datetime.timedelta(days=1))
-        .sign(private, hashes.SHA256())
-        .public_bytes(Encoding.PEM)
+    return x509.CertificateBuilder(name, name, private.public_key(), 1, day, day + datetime.timedelta(days=1)).sign(
+        private, hashes.SHA256()
     )
-    assert JWTKey(certificate, "ES256").verifies(MESSAGE, signature("ES256"))
+
+
+def test_a_certificate_is_a_public_key() -> None:
+    assert JWTKey(certificate().public_bytes(Encoding.PEM), "ES256").verifies(MESSAGE, signature("ES256"))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -92,6 +93,10 @@ EVERYBODY_HAS: dict[str, Any] = {
     "DER of a curve": der("ES256"),
     "Base64 of DER": b64encode(der("RS256")),
     "OpenSSH": ssh("RS256"),
+    "certificate": certificate().public_bytes(Encoding.PEM),
+    "certificate in DER": certificate().public_bytes(Encoding.DER),
+    "Base64 of a certificate": b64encode(certificate().public_bytes(Encoding.DER)),
+    "too deep for JSON": "[" * 100_000,
     "JWK": json.dumps(jwk("RS256")),
     "JWKS": json.dumps({"keys": [jwk("RS256")]}),
     "JWK of a secret": json.dumps(jwk("HS256")),
@@ -105,6 +110,11 @@ def test_what_everybody_has_is_no_secret(material: Any, algorithm: str) -> None:
         JWTKey(material, algorithm)
 
 
+@pytest.mark.parametrize("secret", ["7" * 32, "null" + " " * 28, '"' + "x" * 30 + '"', "{" + "x" * 31, b"\xff" * 32])
+def test_what_nobody_publishes_is_a_secret(secret: Any) -> None:
+    assert JWTKey(secret, "HS256").algorithm == "HS256"
+
+
 REFUSED: list[tuple[Any, Any, str]] = [
     (SECRET, "none", "algorithm must be one of ES256, .*, not 'none'"),
     (SECRET, "None", "algorithm must be one of"),
@@ -116,6 +126,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     ("x" * 47, "HS384", "48 bytes"),
     ("x" * 63, "HS512", "64 bytes"),
     ("", "HS256", "empty"),
+    (json.dumps({"client_secret": "x" * 32}), "HS256", "anybody has"),
     (7, "HS256", "HS256 takes a secret, as text or bytes, not a int"),
     (private_key("RS256"), "HS256", "takes a secret"),
     ({"kty": "oct", "k": "c2hvcnQ"}, "HS256", "32 bytes or more"),
