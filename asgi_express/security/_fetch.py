@@ -28,6 +28,12 @@ class Document(NamedTuple):
     Attributes:
         body: the bytes.
         max_age: how many seconds it may be kept; ``None`` where the server does not say.
+
+    Example::
+
+        async def through_the_proxy(url):
+            answer = await client.get(url)
+            return Document(answer.content, max_age=600)
     """
 
     body: bytes

@@ -158,7 +158,7 @@ class JWTValidator:
             scope: Any = None if self._to_scope is None else self._to_scope(claims)
             if inspect.isawaitable(scope):
                 scope = await scope
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, RecursionError):  # the last one: claims as deep as JSON goes
             _log.warning("a JWT of %a is refused: its claims do not fit", str(claims.get("sub"))[:300], exc_info=True)
             return None
         if actor is None:

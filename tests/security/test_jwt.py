@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -427,6 +428,13 @@ async def test_claims_that_do_not_fit_are_no_valid_token(groups: Any, caplog: py
     assert await made.validate(sign(groups=groups, sub="ada\n")) is None
     assert caplog.messages == ["a JWT of 'ada\\n' is refused: its claims do not fit"]
     assert caplog.records[0].exc_info is not None
+
+
+@pytest.mark.parametrize("depth", [10, 100, 300, 600, 900, 1200, 2000])
+async def test_claims_of_any_depth_are_valid_or_not_but_no_error(depth: int) -> None:
+    payload = b'%b,"deep":%b}' % (json.dumps(CLAIMS)[:-1].encode(), b"[" * depth + b"]" * depth)
+    # Where it ends depends on how deep the stack is already.
+    assert await outcome(sign(payload=payload)) in (("ada",) if depth <= 100 else ("ada", None))
 
 
 async def test_other_errors_of_functions_are_raised() -> None:
