@@ -190,6 +190,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         x509.CertificateBuilder(name, name, private.public_key(), 1, now, now + datetime.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        # What Python 3.13 asks of a certificate that vouches for itself.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
+        .add_extension(x509.KeyUsage(True, False, False, False, False, True, False, False, False), critical=True)
         .sign(private, hashes.SHA256())
     )
     (folder / "cert.pem").write_bytes(made.public_bytes(Encoding.PEM))
@@ -205,6 +208,7 @@ async def secure(certificate: tuple[str, str]) -> AsyncIterator[Issuer]:
 
 async def test_keys_come_over_tls(secure: Issuer, certificate: tuple[str, str]) -> None:
     tls = ssl.create_default_context(cafile=certificate[0])
+    tls.verify_flags |= ssl.VERIFY_X509_STRICT
     keys = await JWKS(secure.jwks, tls=tls).find("k0", "ES256")
     assert [key.kid for key in keys] == ["k0"]
 
@@ -217,5 +221,6 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(secure: Issuer) 
 
 async def test_a_certificate_of_another_host_is_refused(secure: Issuer, certificate: tuple[str, str]) -> None:
     tls = ssl.create_default_context(cafile=certificate[0])
+    tls.verify_flags |= ssl.VERIFY_X509_STRICT
     with pytest.raises(ssl.SSLCertVerificationError, match=r"IP address mismatch|doesn't match"):
         await get(secure.jwks.replace("localhost", "127.0.0.1"), tls=tls)
