@@ -48,7 +48,7 @@ BLOCKS: dict[str, list[Block]] = {
         Block({"/api/": "the router"}, routed),
         Block({"/old/a": "/old /a"}),
     ],
-    "docs/security.md": [Block(), Block(), Block()],
+    "docs/security.md": [Block(), Block(), Block(), Block(), Block(), Block()],
 }
 
 

@@ -141,7 +141,7 @@ class _Paths:
     def __call__(self, scope: Scope) -> bool:
         if not self._exact and not self._prefixes:
             return False
-        path = target(scope).url.partition("?")[0]
+        path = target(scope)[1].partition("?")[0]
         if path in self._exact:
             return True
         # Nothing below "/hooks/" is "/hooks/" itself: most routers take that for "/hooks" (CVE-2025-47910).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.docstrings.examples import Example
 from tests.docstrings.scene import Handled, Matched, Scene
-from tests.docstrings.scenes import applications, guards, requests, responses, state
+from tests.docstrings.scenes import applications, guards, requests, responses, state, tokens
 
 SCENES: dict[str, Scene] = {
     **applications.SCENES,
@@ -12,6 +12,7 @@ SCENES: dict[str, Scene] = {
     **requests.SCENES,
     **responses.SCENES,
     **state.SCENES,
+    **tokens.SCENES,
 }
 
 _DEFAULTS: dict[str, Scene] = {

@@ -118,19 +118,6 @@ SCENES: dict[str, Scene] = {
             cors("https://elsewhere.example", "/public", allow_origin="*"),
         ],
     ),
-    "middleware._origins.OriginPolicy#1": Scene(
-        gives={
-            "await values[0].allows('https://a.example.org', {})": True,
-            "await values[0].allows('https://example.org', {})": False,
-        }
-    ),
-    "middleware._origins.OriginPolicy#2": Scene(
-        names=lambda: {"tenants": {"http://a.example"}},
-        gives={
-            "await values[0].allows('http://a.example', {})": True,
-            "await values[0].allows('http://b.example', {})": False,
-        },
-    ),
     "middleware.endpoint_firewall.EndpointFirewall#1": Scene(
         then=guarded, asks=[Ask("GET /admin", status=401), Ask("GET /health", "served")]
     ),
