@@ -52,6 +52,7 @@ class Outgoing:
         "_send",
         "_server_send",
         "_settings",
+        "_settled",
         "_started",
         "_status",
         "_waiter",
@@ -69,6 +70,7 @@ class Outgoing:
         self._headers: dict[bytes, bytes | list[bytes]] = {}
         self._chunks: list[bytes] = []
         self._ended = False
+        self._settled = False
         self._in_pieces = False
         self._started = False
         self._reached = False
@@ -222,6 +224,8 @@ class Outgoing:
         if not self._started:
             if not self._ended and not self._chunks:
                 return
+            if not self._settled:
+                self._settle_length()
             message = self._start_message()
             self._started = True
             try:
@@ -233,8 +237,10 @@ class Outgoing:
             await self._push_pieces()
         elif not self._complete:
             self._complete = True
-            chunks, self._chunks = self._chunks, []
-            await self._send_body(b"".join(chunks) if chunks and self._has_body() else b"", more=False)
+            chunks = self._chunks
+            content = (chunks[0] if len(chunks) == 1 else b"".join(chunks)) if chunks and self._has_body() else b""
+            chunks.clear()
+            await self._send_body(content, more=False)
             if self._events is not None:
                 await self._events.settle("finish")
 
@@ -257,28 +263,29 @@ class Outgoing:
     def _take_back(self) -> None:
         """A middleware may have failed, and nothing has gone out: then the error can still be answered."""
         if self._send not in (self._server_send, self._relay) and not self._reached:
-            self._started = self._ended = self._in_pieces = False
+            self._started = self._ended = self._settled = self._in_pieces = False
             self._chunks.clear()
             for name in _BODY_HEADERS:
                 self._headers.pop(name, None)
 
-    def _start_message(self) -> Message:
+    def _settle_length(self) -> None:
+        """A wrong length from a handler would tear the connection: put it right where the right one is known."""
         headers = self._headers
-        scope = self.req.scope
-        # A wrong length from a handler would tear the connection: it is put right where the right one is known.
         if self._status in BODILESS:
             headers.pop(b"content-length", None)
             headers.pop(b"transfer-encoding", None)
         elif b"transfer-encoding" in headers:
             headers.pop(b"content-length", None)  # RFC 9112 section 6.2
-        elif scope.get("method") != "HEAD" and (not self._in_pieces or (self._ended and b"content-length" in headers)):
+        elif self.req.scope.get("method") != "HEAD" and (
+            not self._in_pieces or (self._ended and b"content-length" in headers)
+        ):
             headers[b"content-length"] = b"%d" % sum(map(len, self._chunks))
-        raw: list[tuple[bytes, bytes]] = []
-        for name, value in headers.items():
-            if isinstance(value, list):
-                raw.extend([(name, item) for item in value])
-            else:
-                raw.append((name, value))
+
+    def _start_message(self) -> Message:
+        raw: list[tuple[bytes, Any]] = list(self._headers.items())
+        if list in map(type, self._headers.values()):
+            raw = [(name, each) for name, value in raw for each in (value if type(value) is list else (value,))]
+        scope = self.req.scope
         if scope["type"] == "http":
             return {"type": "http.response.start", "status": self._status, "headers": raw}
         if "websocket.http.response" in (scope.get("extensions") or ()):

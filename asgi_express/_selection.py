@@ -186,8 +186,7 @@ class Selection:
                 frame.run = ParamRun(layer, match, path, frame)
                 return None
             if route is not None:
-                self._enter_route(frame, route, match)
-                return None
+                return self._enter_route(frame, route, match)
             return self._enter(frame, layer, match, path)
 
     def _serves(self, frame: RouterFrame, route: Route, method: str) -> bool:
@@ -199,18 +198,22 @@ class Selection:
             frame.methods.extend(route.allowed)
         return False
 
-    def _enter_route(self, frame: RouterFrame, route: Route, match: Match) -> None:
+    def _enter_route(self, frame: RouterFrame, route: Route, match: Match) -> Handler | None:
         handlers = route.handlers_for("WEBSOCKET" if self._is_socket else self.req.method.upper())
         if handlers:
             self._record(frame, route, match)
-        self.frame = RouteFrame(frame, handlers)
+        entered = self.frame = RouteFrame(frame, handlers)
+        handler = entered.next(None)
+        if handler is not None and handler.kind == ROUTER:
+            self._enter_router(entered, cast("Router", handler.fn), None)
+            return None
+        return handler
 
     def _enter(self, frame: RouterFrame, layer: Layer, match: Match, path: str) -> Handler | None:
         """Enter a matched layer: its handler is returned, a route or router becomes the frame."""
         route = layer.route
         if route is not None:
-            self._enter_route(frame, route, match)
-            return None
+            return self._enter_route(frame, route, match)
         if self.error is None and MATCH in self.scope and type(frame.parent) is not RouteFrame:
             self._forget_route()  # an error handler has let the request go on
         if match.text and not frame.trim(self.req, path, match.text):

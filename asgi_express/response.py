@@ -299,6 +299,7 @@ class Response(Files):
         headers = self._headers
         if b"transfer-encoding" not in headers:
             headers[b"content-length"] = b"%d" % len(content)
+            self._settled = True
         if tag and b"etag" not in headers:
             value = self._settings.entity_tag(content)
             if value:
