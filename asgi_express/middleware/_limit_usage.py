@@ -84,14 +84,18 @@ class RateLimitUsage:
 
     Attributes:
         limited: whether it was refused, or would have been without ``dry_run``.
-        unavailable: whether it was refused because the store is away.
+        degraded: whether the store was away, so that ``on_store_failure`` decided.
+        unavailable: whether it was refused because of that.
     """
 
-    __slots__ = ("_held", "_home", "_taken", "limited", "unavailable")
+    __slots__ = ("_held", "_home", "_taken", "degraded", "limited", "unavailable")
 
-    def __init__(self, taken: Sequence[Taken], home: Home, *, unavailable: bool = False) -> None:
+    def __init__(
+        self, taken: Sequence[Taken], home: Home, *, degraded: bool = False, unavailable: bool = False
+    ) -> None:
         self._taken = taken
         self._home = home
+        self.degraded = degraded
         self.unavailable = unavailable
         self.limited = unavailable
         for each in taken:

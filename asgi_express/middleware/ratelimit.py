@@ -222,9 +222,9 @@ class RateLimit:
         except StoreUnavailable as error:
             _log.warning("limits cannot be counted in the store: %s", error)
         if "closed" in modes:
-            return RateLimitUsage((), self._local, unavailable=True)
+            return RateLimitUsage((), self._local, degraded=True, unavailable=True)
         local = [charge for charge, mode in zip(charges, modes, strict=True) if mode == "local"]
-        return RateLimitUsage(await self._local.take(local), self._local)
+        return RateLimitUsage(await self._local.take(local), self._local, degraded=True)
 
     def _marking(self, usage: RateLimitUsage, send: Send) -> Send:
         """Return a ``send`` that adds the headers to the first message of an answer."""

@@ -19,6 +19,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
 from asgi_express.stores._breaker import Breaker
+from asgi_express.stores._deadline import Deadline
 from asgi_express.stores._errors import StoreUnavailable
 
 __all__ = ["Link", "connection_maker"]
@@ -37,7 +38,7 @@ class _Connection(Protocol):
     async def disconnect(self, *, nowait: bool) -> None: ...
 
 
-def connection_maker(server: str | Redis, timeout: float) -> Callable[[], _Connection]:
+def connection_maker(server: str | Redis) -> Callable[[], _Connection]:
     """Return what makes connections as a URL or a client says; they try each thing once.
 
     Raises:
@@ -45,7 +46,7 @@ def connection_maker(server: str | Redis, timeout: float) -> Callable[[], _Conne
         ValueError: the URL cannot be read.
     """
     if isinstance(server, str):
-        pool: Any = ConnectionPool.from_url(server, socket_timeout=None, socket_connect_timeout=timeout)
+        pool: Any = ConnectionPool.from_url(server, socket_timeout=None, socket_connect_timeout=None)
     elif isinstance(server, Redis):
         pool = server.connection_pool
     else:
@@ -67,15 +68,26 @@ class Link:
         make: makes a connection that is not open yet.
         limit: how many there may be; who finds none free waits, as long as the deadline lets him.
         timeout: the deadline of a call in seconds: waiting for a connection, opening it, sending, reading.
+        probe_every: seconds between two probes of a server that is away.
         breaker: shared with the links of other loops.
     """
 
-    def __init__(self, make: Callable[[], _Connection], *, limit: int, timeout: float, breaker: Breaker) -> None:
+    def __init__(
+        self,
+        make: Callable[[], _Connection],
+        *,
+        limit: int,
+        timeout: float,
+        probe_every: float,
+        breaker: Breaker,
+    ) -> None:
         self._make = make
         self._timeout = timeout
+        self._probe_every = probe_every
         self._breaker = breaker
         self._slots = asyncio.Semaphore(limit)
         self._idle: list[_Connection] = []
+        self._prober: asyncio.Task[None] | None = None
         self._closed = False
 
     async def call(self, command: tuple[Any, ...], *, idempotent: bool) -> Any:
@@ -84,24 +96,44 @@ class Link:
         Raises:
             StoreUnavailable: no reply in time, or an error as the reply.
         """
-        if not self._breaker.allow():
+        if self._breaker.is_open:
+            self._probe()
             msg = "Redis is unavailable: the last calls failed, so that it is only tried once in a while"
             raise StoreUnavailable(msg)
+        reply = await self._call(command, idempotent=idempotent)
+        if isinstance(reply, ResponseError):
+            msg = f"Redis refused {command[0]}: {reply}"
+            raise StoreUnavailable(msg) from reply
+        return reply
+
+    async def _call(self, command: tuple[Any, ...], *, idempotent: bool) -> Any:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with Deadline(self._timeout):
                 reply = await self._exchange(command, idempotent=idempotent)
         except (RedisError, OSError) as error:
             if self._breaker.failed():
                 _log.warning("Redis is unavailable: %s: %s", type(error).__name__, error)
+                self._probe()
+                # Nobody knows which of them still lead anywhere.
+                await self.close_idle()
             reason = "did not answer in time" if isinstance(error, TimeoutError) else f"failed: {error}"
             msg = f"Redis: {command[0]} {reason}"
             raise StoreUnavailable(msg) from error
         if self._breaker.succeeded():
             _log.warning("Redis is available again")
-        if isinstance(reply, ResponseError):
-            msg = f"Redis refused {command[0]}: {reply}"
-            raise StoreUnavailable(msg) from reply
         return reply
+
+    def _probe(self) -> None:
+        """See to it that somebody finds out when the server is back; no request ever waits for that."""
+        if not self._closed and (self._prober is None or self._prober.done()):
+            self._prober = asyncio.get_running_loop().create_task(self._ask_until_it_answers())
+
+    async def _ask_until_it_answers(self) -> None:
+        while self._breaker.is_open:
+            try:
+                await self._call(("PING",), idempotent=True)
+            except StoreUnavailable:
+                await asyncio.sleep(self._probe_every)
 
     async def _exchange(self, command: tuple[Any, ...], *, idempotent: bool) -> Any:
         async with self._slots:
@@ -146,5 +178,8 @@ class Link:
     async def aclose(self) -> None:
         """Close the connections; those in use, when their reply is there."""
         self._closed = True
+        if self._prober is not None:
+            self._prober.cancel()
+            await asyncio.wait([self._prober])
         await self.close_idle()
         await asyncio.sleep(0)  # the transports close in the next turn of the loop

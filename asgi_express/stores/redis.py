@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._units import parse_duration
@@ -24,9 +22,10 @@ __all__ = ["RedisStore"]
 class RedisStore:
     """Keep values in Redis (or Valkey), with a deadline for every call.
 
-    A call waits ``timeout`` at most: for a free connection, for opening one, and for the reply. After ``break_after``
-    failures in a row no call goes out; one probe every ``probe_every`` finds out when Redis is back. Either way the
-    caller gets ``StoreUnavailable``, and a log line tells of the first and the last. A call that was given up, or
+    A call waits ``timeout`` at most: for a free connection, for opening one, and for the reply; a reply that was there
+    in time counts, however busy the event loop was. After ``break_after`` failures in a row no call goes out; a task in
+    the background asks every ``probe_every`` until Redis is back, and nobody waits for it. Either way the caller gets
+    ``StoreUnavailable``, and a log line tells of the first and the last. A call that was given up, or
     cancelled, closes its connection: no other caller ever reads its reply. What it had sent may still be done by the
     server. Only what may be done twice (``get set replace touch delete``) is sent a second time, once, where a
     connection that was kept open turns out to be dead.
@@ -42,7 +41,6 @@ class RedisStore:
         max_connections: for each event loop.
         break_after: how many failures in a row make it stop asking.
         probe_every: how often it asks nevertheless.
-        clock: seconds; must not go backwards.
 
     Raises:
         ImportError: redis-py is not installed.
@@ -53,7 +51,7 @@ class RedisStore:
 
         store = RedisStore("redis://localhost:6379/0")
 
-        store = RedisStore("unix:///run/redis.sock", prefix="shop:", timeout="50ms", max_connections=10)
+        store = RedisStore("unix:///run/redis.sock", prefix="shop:", timeout="20ms", max_connections=10)
     """
 
     def __init__(
@@ -61,11 +59,10 @@ class RedisStore:
         server: str | Redis,
         *,
         prefix: str = "asgi_express:",
-        timeout: Duration = 0.1,
+        timeout: Duration = 0.05,
         max_connections: int = 32,
         break_after: int = 5,
         probe_every: Duration = 0.5,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         try:
             from asgi_express.stores import _redis_link
@@ -73,17 +70,14 @@ class RedisStore:
             msg = "RedisStore needs redis-py: pip install 'asgi-express[redis]'"
             raise ImportError(msg) from error
         seconds = _above_zero("timeout", parse_duration(timeout))
-        make = _redis_link.connection_maker(server, seconds)
+        make = _redis_link.connection_maker(server)
         limit = _at_least_one("max_connections", max_connections)
-        breaker = Breaker(
-            failures=_at_least_one("break_after", break_after),
-            probe_every=_above_zero("probe_every", parse_duration(probe_every)),
-            clock=clock,
-        )
+        interval = _above_zero("probe_every", parse_duration(probe_every))
+        breaker = Breaker(failures=_at_least_one("break_after", break_after))
         self.prefix = prefix
 
         def new_link() -> Link:
-            return _redis_link.Link(make, limit=limit, timeout=seconds, breaker=breaker)
+            return _redis_link.Link(make, limit=limit, timeout=seconds, probe_every=interval, breaker=breaker)
 
         self._new_link = new_link
         self._links: dict[asyncio.AbstractEventLoop, Link] = {}

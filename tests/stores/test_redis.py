@@ -206,6 +206,57 @@ async def test_no_call_waits_longer_than_its_deadline_and_recovery_takes_a_secon
     ]
 
 
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_while_it_is_away_nobody_waits_for_a_probe_and_recovery_needs_no_caller(
+    store: RedisStore, redis_server: RedisServer, fault: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    prober = store._links[asyncio.get_running_loop()]
+    with fault(redis_server):
+        for _ in range(5):
+            await refused_after(store.get("a"))
+        # Over two probes and more: none of these calls leaves the process.
+        end = time.monotonic() + 2.5 * prober._probe_every
+        while time.monotonic() < end:
+            with pytest.raises(StoreUnavailable, match="only tried once in a while"):
+                await store.get("a")
+            await asyncio.sleep(0.01)
+    start = time.monotonic()
+    while "available again" not in caplog.text:  # nobody calls
+        assert time.monotonic() - start < 1.0
+        await asyncio.sleep(0.005)
+    await store.get("a")
+
+
+async def test_a_loop_that_finds_it_broken_by_another_finds_out_by_itself(redis_server: RedisServer) -> None:
+    store = RedisStore(redis_server.url, timeout=5, break_after=1)
+
+    def away() -> None:
+        with pytest.raises(StoreUnavailable):
+            asyncio.run(store.get("a"))
+
+    with stopped(redis_server):
+        await asyncio.to_thread(away)
+    assert await until(lambda: store.get("a")) < 1.0
+    await store.aclose()
+
+
+async def test_after_closing_nobody_asks_any_more(redis_server: RedisServer) -> None:
+    before = connections(redis_server)
+    store = RedisStore(redis_server.url, timeout=DEADLINE, break_after=1)
+    waiting = asyncio.create_task(refused_after(store.execute("BLPOP", "nothing", 5)))
+    async with asyncio.timeout(5):
+        while b"blocked_clients:1" not in redis_server.ask("INFO", "clients"):
+            await asyncio.sleep(0.005)
+    link = store._links[asyncio.get_running_loop()]
+    await store.aclose()
+    await waiting
+    assert link._prober is None
+    with redis_server.frozen():
+        await refused_after(store.get("a"))
+        await store.aclose()
+    await until_closed(redis_server, before)
+
+
 async def test_after_a_restart_the_dead_connections_cost_nobody_an_error(
     store: RedisStore, redis_server: RedisServer
 ) -> None:
