@@ -96,6 +96,24 @@ async def test_two_servers_run_side_by_side() -> None:
         assert [(await get(each.url)).text for each in (one, two)] == ["hello", "hello"]
 
 
+async def test_no_answer_waits_for_an_acknowledgement() -> None:
+    nodelay: list[int] = []
+    app = Express()
+
+    def look(req: Any, res: Any) -> None:
+        assert server._server is not None
+        for connection in server._server.server_state.connections:
+            accepted = connection.transport.get_extra_info("socket")
+            nodelay.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        res.end()
+
+    app.get("/", look)
+    async with app.serve(port=0) as server:
+        await get(server.url)
+    assert len(nodelay) == 1
+    assert nodelay[0]
+
+
 async def test_a_server_runs_the_lifespan() -> None:
     events = []
 
