@@ -68,7 +68,7 @@ class Link:
         make: makes a connection that is not open yet.
         limit: how many there may be; who finds none free waits, as long as the deadline lets him.
         timeout: the deadline of a call in seconds: waiting for a connection, opening it, sending, reading.
-        probe_every: seconds between two probes of a server that is away.
+        probe_every: seconds between two probes of a server that is away; the first ones come sooner.
         breaker: shared with the links of other loops.
     """
 
@@ -129,11 +129,13 @@ class Link:
             self._prober = asyncio.get_running_loop().create_task(self._ask_until_it_answers())
 
     async def _ask_until_it_answers(self) -> None:
+        pause = self._probe_every / 16  # a restart is a matter of milliseconds, and so many calls may have failed
         while self._breaker.is_open:
             try:
                 await self._call(("PING",), idempotent=True)
             except StoreUnavailable:
-                await asyncio.sleep(self._probe_every)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, self._probe_every)
 
     async def _exchange(self, command: tuple[Any, ...], *, idempotent: bool) -> Any:
         async with self._slots:

@@ -38,9 +38,9 @@ class RedisStore:
             over (its connections, retries and timeouts are not used, and closing it is up to you).
         prefix: what every key begins with, to keep programs apart.
         timeout: the deadline of one call. It has to be long enough to open a connection, too.
-        max_connections: for each event loop.
+        max_connections: for each event loop. Ten carry thousands of calls a second; more take longer to open at once.
         break_after: how many failures in a row make it stop asking.
-        probe_every: how often it asks nevertheless.
+        probe_every: how often the background asks whether it is back; more often at first.
 
     Raises:
         ImportError: redis-py is not installed.
@@ -51,7 +51,7 @@ class RedisStore:
 
         store = RedisStore("redis://localhost:6379/0")
 
-        store = RedisStore("unix:///run/redis.sock", prefix="shop:", timeout="20ms", max_connections=10)
+        store = RedisStore("unix:///run/redis.sock", prefix="shop:", timeout="20ms", max_connections=20)
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class RedisStore:
         *,
         prefix: str = "asgi_express:",
         timeout: Duration = 0.05,
-        max_connections: int = 32,
+        max_connections: int = 10,
         break_after: int = 5,
         probe_every: Duration = 0.5,
     ) -> None:
