@@ -29,10 +29,11 @@ demo: $(VENV)/.demo ## Serve the FastAPI example on port 8000 (PORT=... for anot
 	@exec $(BIN)/python -m uvicorn --app-dir examples/fastapi mounted:app --port $(PORT)
 
 # The tests of Redis are skipped where there is none, and what they cover is then not covered: only the gate is left out.
-COVERAGE := $(if $(shell command -v redis-server),--cov --cov-report=term,--cov --cov-report=term --cov-fail-under=0)
+REDIS = $(BIN)/python -m tests.stores.redis_server
+COVERAGE = --cov --cov-report=term $(shell $(REDIS) 2>/dev/null || echo --cov-fail-under=0)
 
 test: lint types ## Run every check: ruff, mypy, pyright, and the tests with coverage
-	@command -v redis-server >/dev/null || echo 'No redis-server on the PATH: its tests are skipped, and coverage is not judged.'
+	@$(REDIS) || echo 'Its tests are skipped, and coverage is not judged.'
 	$(BIN)/python -m pytest $(PYTEST_ARGS) $(COVERAGE)
 
 lint: $(VENV)/.dev ## Run ruff, the linter and the formatter

