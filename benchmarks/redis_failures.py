@@ -18,16 +18,15 @@ import contextlib
 import signal
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from asgi_express import Express
 from asgi_express.middleware.ratelimit import USAGE, RateLimit
 from asgi_express.stores import RedisStore
+from tests.stores.late import Late
 from tests.stores.redis_server import RedisServer, running_redis
 
 MODES = ("open", "closed", "local")
@@ -109,38 +108,6 @@ async def client(port: int, seen: list[Seen], end: asyncio.Event) -> None:
 # -- the faults: each is given the server, breaks it, and returns when it could answer again
 
 
-class Late:
-    """A proxy before Redis that can hold back what Redis says."""
-
-    def __init__(self, server: RedisServer, path: Path) -> None:
-        self.url = f"unix://{path}"
-        self.delay = 0.0
-        self._path, self._far = path, server.url.removeprefix("unix://")
-
-    async def __aenter__(self) -> "Late":
-        self._listener = await asyncio.start_unix_server(self._join, self._path)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._listener.close()
-
-    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            far_reader, far_writer = await asyncio.open_unix_connection(self._far)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(self._copy(reader, far_writer, late=False), self._copy(far_reader, writer, late=True))
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, late: bool) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                if late and self.delay:
-                    await asyncio.sleep(self.delay)
-                writer.write(data)
-        writer.close()
-
-
 Fault = Callable[[RedisServer, Late, float], Awaitable[float]]
 
 
@@ -198,8 +165,8 @@ def p99(seen: list[Seen]) -> float:
 
 
 async def measure(mode: str, fault: Fault, clients: int, calm: float, seconds: float) -> str:
-    with running_redis() as server, tempfile.TemporaryDirectory() as folder:
-        async with Late(server, Path(folder, "late.sock")) as proxy, served(proxy.url, mode) as port:
+    with running_redis() as server:
+        async with Late(server) as proxy, served(proxy.url, mode) as port:
             warm: list[Seen] = []
             end = asyncio.Event()
             asyncio.get_running_loop().call_later(0.3, end.set)

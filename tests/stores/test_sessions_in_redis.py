@@ -58,6 +58,27 @@ async def test_every_request_is_answered_in_time_and_a_second_later_all_is_well(
     assert await browser.read() == wanted
 
 
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+async def test_with_empty_the_program_runs_without_a_session_and_the_browser_keeps_its_own(
+    redis_server: RedisServer, browser: Browser, fault: Any
+) -> None:
+    store = RedisStore(redis_server.url, timeout=DEADLINE)
+    careless = Browser(Session, secret=SECRET, store=store, on_store_failure="empty")
+    careless.cookies.update(browser.cookies)
+    with fault(redis_server):
+        for program in (dict, put(b=1)) * 4:
+            answer = await visit_on_time(careless, program)
+            assert (answer.status, careless.set_cookie) == (200, None)
+        # That somebody is logged out must never be said of a session that goes on.
+        for program in (SessionData.destroy, SessionData.regenerate):
+            assert (await visit_on_time(careless, program)).status == 503
+    async with asyncio.timeout(10):
+        while not await careless.read() and fault is not FAULTS["stopped"]:
+            await asyncio.sleep(0.005)
+    assert await careless.read() == ({} if fault is FAULTS["stopped"] else {"a": 1})
+    await store.aclose()
+
+
 async def test_it_freezes_between_reading_and_saving(redis_server: RedisServer, browser: Browser) -> None:
     async def program(session: SessionData) -> None:
         session["b"] = 1
