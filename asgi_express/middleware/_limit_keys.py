@@ -7,7 +7,6 @@ request counts against its address then.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -18,10 +17,11 @@ from urllib.parse import unquote_plus
 
 from asgi_express._cookies import parse_cookies
 from asgi_express._headers import header_name
-from asgi_express._scope import ACTOR, MATCH, PEER
+from asgi_express._scope import ACTOR, MATCH
+from asgi_express.middleware._limit_checks import FORGEABLE, Watch
 from asgi_express.types import Scope
 
-__all__ = ["ACTOR", "Key", "KeySpec", "bounded", "client_address", "compile_key"]
+__all__ = ["ACTOR", "Key", "KeySpec", "bounded", "client_address", "compile_key", "key_names"]
 
 KeySpec: TypeAlias = str | Callable[[Scope], Any] | Sequence["str | Callable[[Scope], Any]"]
 """A name, a function of the scope (sync or async), or a list of those."""
@@ -29,14 +29,9 @@ KeySpec: TypeAlias = str | Callable[[Scope], Any] | Sequence["str | Callable[[Sc
 Key: TypeAlias = Callable[[Scope], "str | Awaitable[str | None] | None"]
 """Returns the key; ``None`` for a request that the limit is not for."""
 
-# Whoever may write these may choose an address, and with it a limit of his own.
-_FORGEABLE = (b"forwarded", b"x-forwarded-for", b"x-real-ip", b"x-client-ip", b"true-client-ip", b"cf-connecting-ip")
-
 _KNOWN = (
     "'ip', 'header:NAME', 'query:NAME', 'cookie:NAME', 'actor', 'route', a function of the scope, or a list of these"
 )
-
-_log = logging.getLogger("asgi_express.ratelimit")
 
 _MAX_KEY = 64
 _MAX_PARAMETERS = 1000
@@ -55,31 +50,38 @@ def bounded(key: str) -> str:
     return "#" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
 
 
-def compile_key(spec: KeySpec, *, ipv6_prefix: int = 64) -> Key:
-    """Return the function that a ``key`` option stands for.
+def compile_key(spec: KeySpec, *, ipv6_prefix: int = 64, watch: Watch | None = None) -> Key:
+    """Return the function that a ``key`` option stands for; ``watch`` is shown the keys.
 
     Raises:
         ValueError: it is none of the known ones, or a client could choose its key at will with it.
     """
+    watch = watch or Watch()
     if isinstance(spec, str):
-        return _named(spec, ipv6_prefix)
+        return _named(spec, ipv6_prefix, watch)
     if callable(spec):
         return _custom(spec)
     if not isinstance(spec, Sequence) or not spec:
         msg = f"RateLimit: key must be {_KNOWN}, not {spec!r}"
         raise ValueError(msg)
-    parts = [compile_key(part, ipv6_prefix=ipv6_prefix) for part in spec]
+    parts = [compile_key(part, ipv6_prefix=ipv6_prefix, watch=watch) for part in spec]
     return parts[0] if len(parts) == 1 else _combined(parts)
 
 
-def _named(spec: str, ipv6_prefix: int) -> Key:
-    by_ip = _by_ip(ipv6_prefix)
+def key_names(spec: KeySpec) -> list[str]:
+    """Return the names in a ``key`` option that was accepted."""
+    parts = [spec] if isinstance(spec, str) or callable(spec) else spec
+    return [part for part in parts if isinstance(part, str)]
+
+
+def _named(spec: str, ipv6_prefix: int, watch: Watch) -> Key:
+    by_ip = _by_ip(ipv6_prefix, watch)
     if spec == "ip":
         return by_ip
     if spec == "actor":
-        return _or(by_ip, "actor", _actor)
+        return _or(by_ip, "actor", lambda scope: _actor(scope, watch))
     if spec == "route":
-        return _route
+        return lambda scope: _route(scope, watch)
     source, _, name = spec.partition(":")
     if not name or source not in ("header", "query", "cookie"):
         msg = f"RateLimit: key must be {_KNOWN}, not {spec!r}"
@@ -89,7 +91,7 @@ def _named(spec: str, ipv6_prefix: int) -> Key:
     if source == "cookie":
         return _or(by_ip, spec, lambda scope: _cookie(scope, name))
     wanted = header_name(name)
-    if wanted in _FORGEABLE:
+    if wanted in FORGEABLE:
         msg = (
             f"RateLimit: key={spec!r} lets every client choose its limit; put RealIP in front, "
             "which checks who wrote that header, and use key='ip'"
@@ -106,27 +108,18 @@ def _or(by_ip: Callable[[Scope], str], tag: str, read: Callable[[Scope], str | N
     return key
 
 
-def _by_ip(ipv6_prefix: int) -> Callable[[Scope], str]:
+def _by_ip(ipv6_prefix: int, watch: Watch) -> Callable[[Scope], str]:
     if isinstance(ipv6_prefix, bool) or not isinstance(ipv6_prefix, int) or not 32 <= ipv6_prefix <= 128:
         msg = f"RateLimit: ipv6_prefix must be an integer from 32 to 128, not {ipv6_prefix!r}"
         raise ValueError(msg)
 
-    told: list[str] = []
-
     def key(scope: Scope) -> str:
         client = scope.get("client")
         text, is_near = _network(client[0] or "", ipv6_prefix) if client else ("ip=", True)
-        if is_near and not told and _is_forwarded(scope):
-            told.append(text)
-            _log.warning("%r seems to be a proxy: without RealIP in front all clients share one limit", text)
+        watch.address(text, scope, is_near=is_near)
         return text
 
     return key
-
-
-def _is_forwarded(scope: Scope) -> bool:
-    """Tell whether a proxy has told who the client is, and nobody has looked."""
-    return PEER not in scope and any(name.lower() in _FORGEABLE for name, _ in scope["headers"])
 
 
 @lru_cache(maxsize=4096)
@@ -172,14 +165,16 @@ def _cookie(scope: Scope, wanted: str) -> str | None:
     return parse_cookies(mine[0]).get(wanted) if len(mine) == 1 else None
 
 
-def _actor(scope: Scope) -> str | None:
+def _actor(scope: Scope, watch: Watch) -> str | None:
+    watch.actor(scope)
     name = getattr(scope.get(ACTOR), "id", None)
     return None if name is None else str(name)
 
 
-def _route(scope: Scope) -> str:
+def _route(scope: Scope, watch: Watch) -> str:
     match = scope.get(MATCH)
     if match is None:
+        watch.route()
         return "route="  # stricter, never laxer: what has not been matched shares one
     return f"route={','.join(match.methods)} {match.template}"
 

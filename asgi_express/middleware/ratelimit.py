@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from asgi_express._addresses import Trust, compile_trust
 from asgi_express._scope import next_app
+from asgi_express.middleware._limit_checks import Watch, check_order
 from asgi_express.middleware._limit_homes import Charge, Home, MemoryHome, RedisHome
-from asgi_express.middleware._limit_keys import Key, KeySpec, bounded, client_address, compile_key
+from asgi_express.middleware._limit_keys import Key, KeySpec, bounded, client_address, compile_key, key_names
 from asgi_express.middleware._limit_usage import HEADERS, Limit, RateLimitUsage, limit_headers
 from asgi_express.middleware._limits import Concurrency
 from asgi_express.middleware._respond import respond
@@ -42,6 +43,7 @@ class RateLimit:
     - A client that sends what ``key`` names not at all, or twice, counts by its address.
     - In memory every process counts for itself; a ``RedisStore`` counts for all of them, one round trip for a request.
     - A limit that is live is never dropped to make room: then new clients share one, until there is room.
+    - Where it sees that all clients share one limit by mistake, behind a proxy say, the log is told once.
 
     Args:
         app: the app to wrap; inside a router, the rest of the stack.
@@ -135,9 +137,11 @@ class RateLimit:
         else:
             msg = "RateLimit: requests, window, burst and name belong into each of the policies, or leave out policies"
             raise ValueError(msg)
-        self._limits = [_Compiled(limit, ipv6_prefix) for limit in limits]
+        self._watch = watch = Watch()
+        self._limits = [_Compiled(limit, ipv6_prefix, watch) for limit in limits]
         shared: dict[str, Any] = {"key": key, "on_store_failure": on_store_failure, "name": "messages"}
-        self._messages = None if messages is None else _for_messages(_limit(messages, shared), ipv6_prefix)
+        self._messages = None if messages is None else _for_messages(_limit(messages, shared), ipv6_prefix, watch)
+        check_order(app, {name for limit in limits for name in key_names(limit.key)})
         names = [limit.name for limit in (*self._limits, self._messages) if limit is not None]
         if len(set(names)) < len(names):
             msg = f"RateLimit: every limit needs a name of its own, not {names!r}"
@@ -220,7 +224,7 @@ class RateLimit:
         try:
             return RateLimitUsage(await self._home.take(charges), self._home)
         except StoreUnavailable as error:
-            _log.warning("limits cannot be counted in the store: %s", error)
+            self._watch.away(error)
         if "closed" in modes:
             return RateLimitUsage((), self._local, degraded=True, unavailable=True)
         local = [charge for charge, mode in zip(charges, modes, strict=True) if mode == "local"]
@@ -253,10 +257,10 @@ class RateLimit:
 class _Compiled:
     """A limit as it is asked."""
 
-    def __init__(self, limit: Limit, ipv6_prefix: int) -> None:
+    def __init__(self, limit: Limit, ipv6_prefix: int, watch: Watch) -> None:
         self.rule = limit.rule()
         self.name = limit.name
-        self.key: Key = compile_key(limit.key, ipv6_prefix=ipv6_prefix)
+        self.key: Key = compile_key(limit.key, ipv6_prefix=ipv6_prefix, watch=watch)
         self.cost = limit.cost
         self.on_store_failure = limit.on_store_failure
 
@@ -317,14 +321,14 @@ def _limit(given: Limit | Mapping[str, Any], common: dict[str, Any]) -> Limit:
     raise TypeError(msg)
 
 
-def _for_messages(limit: Limit, ipv6_prefix: int) -> _Compiled:
+def _for_messages(limit: Limit, ipv6_prefix: int, watch: Watch) -> _Compiled:
     if limit.algorithm == Concurrency.kind:
         msg = "RateLimit: messages cannot have the algorithm 'concurrency': a message is over when it has come"
         raise ValueError(msg)
     if limit.cost != 1:
         msg = "RateLimit: every message counts 1; leave cost out of messages"
         raise ValueError(msg)
-    return _Compiled(limit, ipv6_prefix)
+    return _Compiled(limit, ipv6_prefix, watch)
 
 
 async def _cost(function: Callable[[Scope], Any], scope: Scope) -> int:

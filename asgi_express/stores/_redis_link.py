@@ -31,6 +31,7 @@ class _Connection(Protocol):
     """What is used of redis-py's connections."""
 
     retry: Retry
+    _reader: asyncio.StreamReader | None  # no public name tells of an end without reading
 
     async def connect(self) -> None: ...
     async def send_command(self, *args: Any) -> None: ...
@@ -139,15 +140,25 @@ class Link:
 
     async def _exchange(self, command: tuple[Any, ...], *, idempotent: bool) -> Any:
         async with self._slots:
-            if self._idle:
+            kept = await self._kept()
+            if kept is not None:
                 try:
-                    return await self._talk(self._idle.pop(), command)
+                    return await self._talk(kept, command)
                 except ConnectionLost:
                     # The server has restarted, most likely: the other idle connections are as dead as this one.
                     await self.close_idle()
                     if not idempotent:
                         raise
             return await self._talk(self._make(), command)
+
+    async def _kept(self) -> _Connection | None:
+        """Return an idle connection that the server has not closed, as far as this loop has heard."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection._reader is not None and not connection._reader.at_eof():
+                return connection
+            await connection.disconnect(nowait=True)
+        return None
 
     async def _talk(self, connection: _Connection, command: tuple[Any, ...]) -> Any:
         try:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from asgi_express import Router
-from asgi_express._scope import PEER
 from asgi_express.middleware._limit_keys import bounded, client_address, compile_key
 from tests.asgi import ask, http_scope
 from tests.middleware.doors import Opaque
@@ -65,32 +64,6 @@ def test_the_prefix_of_ipv6_can_be_chosen() -> None:
 def test_without_an_address_there_is_one_key(client: Any) -> None:
     assert key_of("ip", client=client) == "ip="
     assert client_address(http_scope(client=client)) == ""
-
-
-BEHIND = [("x-forwarded-for", "198.51.100.7")]
-
-
-@pytest.mark.parametrize("client", [("10.0.0.1", 1), ("::1", 1), ("::ffff:10.0.0.1", 1), None])
-def test_a_proxy_that_nobody_looked_behind_is_told_of_once(client: Any, caplog: pytest.LogCaptureFixture) -> None:
-    key = compile_key("ip")
-    for _ in range(3):
-        key(http_scope(client=client, headers=BEHIND))
-    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
-        "without RealIP in front all clients share one limit"
-    ]
-
-
-DIRECT: list[dict[str, Any]] = [
-    {"client": ("10.0.0.1", 1)},
-    {"client": ("203.0.114.1", 1), "headers": BEHIND},
-    {"client": ("10.0.0.1", 1), "headers": BEHIND, PEER: ("10.0.0.2", 1)},
-]
-
-
-@pytest.mark.parametrize("more", DIRECT)
-def test_nothing_is_told_where_there_is_no_such_proxy(more: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
-    key_of("ip", **more)
-    assert caplog.records == []
 
 
 NAMED: dict[str, tuple[dict[str, Any], str]] = {

@@ -90,6 +90,18 @@ async def test_where_the_store_is_away_each_mode_does_as_it_is_called(mode: Any)
     assert await statuses(app, 3) == FAILURES[mode]
 
 
+async def test_the_log_is_told_once_a_second_that_the_store_is_away(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("asgi_express.middleware._limit_checks.time.monotonic", clock)
+    app = limited(store=Away(), on_store_failure="open")
+    for _ in range(3):
+        await statuses(app, 50)
+        clock.now += 1
+    assert [record.getMessage() for record in caplog.records] == ["limits cannot be counted in the store: away"] * 3
+
+
 async def test_a_closed_limit_answers_503_and_closes_sockets_to_come_later() -> None:
     app = limited(store=Away(), on_store_failure="closed")
     answer = await ask(app)

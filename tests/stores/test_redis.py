@@ -268,6 +268,18 @@ async def test_after_a_restart_the_dead_connections_cost_nobody_an_error(
     await store.set("a", b"1", ttl=60)
 
 
+async def test_a_connection_that_is_known_to_be_dead_is_not_used(store: RedisStore, redis_server: RedisServer) -> None:
+    await asyncio.gather(*(store.get(str(number)) for number in range(8)))
+    kept = [connection._reader for connection in store._links[asyncio.get_running_loop()]._idle]
+    assert len(kept) > 1
+    with stopped(redis_server):
+        pass
+    async with asyncio.timeout(5):
+        while not all(reader is not None and reader.at_eof() for reader in kept):
+            await asyncio.sleep(0.005)
+    assert await store.add("b", b"1", ttl=60) is True
+
+
 async def test_what_must_not_be_done_twice_is_not_sent_again(store: RedisStore, redis_server: RedisServer) -> None:
     await asyncio.gather(*(store.get(str(number)) for number in range(8)))
     assert connections(redis_server) > 1
