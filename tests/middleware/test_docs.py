@@ -174,3 +174,15 @@ def test_the_tests_that_a_page_names_are_there(name: str) -> None:
     named = set(re.findall(r"`(test_\w+|[A-Z]{3,})`", page(name))) - {"GET", "HEAD", "WEBSOCKET"}
     assert len(named) > 5
     assert [test for test in named if not re.search(rf"^(async def |def )?{test}\b", text, re.MULTILINE)] == []
+
+
+PEERS = "\n## Beside its peers\n"
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if PEERS in page(name)])
+def test_every_row_beside_the_peers_names_a_test(name: str) -> None:
+    lines = page(name).partition(PEERS)[2].partition("\n## ")[0].splitlines()
+    head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert len(rows) > 5
+    assert {len(row) for row in rows} == {len(head)}
+    assert [row[0] for row in rows if not re.fullmatch(r"(`(test_\w+|[A-Z]{3,})`(, )?)+", row[-1])] == []
