@@ -51,13 +51,18 @@ def _inside(app: Any) -> Iterator[Any]:
 
 
 class Watch:
-    """Looks at the keys of requests until it is clear that clients are told apart, or that they are not."""
+    """Looks at the keys of requests until it is clear that clients are told apart, or that they are not.
 
-    __slots__ = ("_anonymous", "_away_at", "_clients", "_looked", "_only", "_told")
+    Attributes:
+        is_comparing: whether addresses that are not near are still looked at.
+    """
+
+    __slots__ = ("_anonymous", "_away_at", "_clients", "_looked", "_only", "_told", "is_comparing")
 
     def __init__(self) -> None:
         self._told: set[str] = set()
-        self._only: str | None = ""  # the one key so far; None where there is nothing more to find
+        self.is_comparing = True
+        self._only = ""  # the one key so far
         self._clients: set[bytes] = set()
         self._looked = self._anonymous = 0
         self._away_at = -math.inf
@@ -79,13 +84,13 @@ class Watch:
                     "%r seems to be a proxy: without RealIP in front all clients share one limit",
                     key,
                 )
-        elif self._only is not None:
+        elif self.is_comparing:
             self._compare(key, scope)
 
     def _compare(self, key: str, scope: Scope) -> None:
         self._looked += 1
         if self._only not in ("", key) or self._looked > _LONGEST:
-            self._only = None
+            self.is_comparing = False
             self._clients.clear()
             return
         self._only = key

@@ -116,7 +116,8 @@ def _by_ip(ipv6_prefix: int, watch: Watch) -> Callable[[Scope], str]:
     def key(scope: Scope) -> str:
         client = scope.get("client")
         text, is_near = _network(client[0] or "", ipv6_prefix) if client else ("ip=", True)
-        watch.address(text, scope, is_near=is_near)
+        if is_near or watch.is_comparing:
+            watch.address(text, scope, is_near=is_near)
         return text
 
     return key

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.middleware.shared_limit import ALGORITHMS, LIMIT
 from tests.servers.running import Running, _started
@@ -126,3 +129,32 @@ async def test_four_uvicorn_workers_run_exactly_the_limit_at_once(workers: Runni
             hearing[task].say("2")
         admitted = await asyncio.gather(*waiting)
         assert [answer.status for answer in admitted] == [200] * LIMIT
+
+
+async def test_four_uvicorn_workers_admit_exactly_the_limit_of_handshakes(workers: Running) -> None:
+    async def come() -> tuple[int, bool]:
+        try:
+            async with connect(f"ws://127.0.0.1:{workers.port}/handshakes", open_timeout=PATIENCE):
+                return 101, False
+        except InvalidStatus as refused:
+            return refused.response.status_code, "Retry-After" in refused.response.headers
+
+    answers = await asyncio.gather(*(come() for _ in range(2 * LIMIT)))
+    assert sorted(answers) == [(101, False)] * LIMIT + [(429, True)] * LIMIT
+
+
+async def test_four_uvicorn_workers_admit_exactly_the_limit_of_messages(workers: Running) -> None:
+    async def chat() -> tuple[int, int]:
+        heard = 0
+        async with connect(f"ws://127.0.0.1:{workers.port}/messages?room=1", open_timeout=PATIENCE) as socket:
+            with contextlib.suppress(ConnectionClosed):
+                for number in range(LIMIT + 1):
+                    await socket.send(str(number))
+                    assert await socket.recv() == str(number)
+                    heard += 1
+        assert socket.close_code is not None
+        return heard, socket.close_code
+
+    chats = await asyncio.gather(*(chat() for _ in range(CONNECTIONS)))
+    assert sum(heard for heard, _ in chats) == LIMIT
+    assert {code for _, code in chats} == {1008}

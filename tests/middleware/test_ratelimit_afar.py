@@ -31,6 +31,13 @@ async def test_a_handshake_is_limited_with_the_answer_where_the_server_can() -> 
     assert (b"retry-after", b"60") in answered.sent[0]["headers"]
 
 
+async def test_a_socket_from_a_network_that_is_shut_out_is_refused() -> None:
+    app = limited(deny=["127.0.0.0/8"])
+    assert (await Socket().connect(app)).sent == [{"type": "websocket.close", "code": 1008}]
+    answered = await Socket().connect(app, denial=True)
+    assert (answered.sent[0]["type"], answered.sent[0]["status"]) == ("websocket.http.response.start", 403)
+
+
 TEXTS = [{"type": "websocket.receive", "text": str(number)} for number in range(5)]
 
 
