@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.redis_server import executable
+
 FRAMEWORKS = ("raw", "asgi-express", "starlette", "fastapi", "litestar", "falcon", "blacksheep")
 
 
@@ -19,3 +21,16 @@ def test_the_benchmark_checks_every_framework_and_prints_one_table() -> None:
     assert done.returncode == 0, done.stderr
     rows = re.findall(r"^\| ([\w-]+) ", done.stdout, re.M)
     assert rows == [*FRAMEWORKS, *FRAMEWORKS], done.stdout  # the ratios, then the times
+
+
+def test_the_benchmark_of_failures_sees_redis_go_and_come_back() -> None:
+    executable()
+    options = ["--clients", "4", "--calm", "0.3", "--fault", "0.5", "--only", "stopped", "closed"]
+    command = [sys.executable, "-m", "benchmarks.redis_failures", *options]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    *_, row = done.stdout.splitlines()
+    assert re.fullmatch(r"\| stopped \| `closed` \| [+-][\d.]+ ms \| [\d.]+ ms \| .*\d+ × 503 \| \d+ ms \|", row), (
+        done.stdout
+    )

@@ -31,10 +31,10 @@ _REQUESTS = 100  # without any actor
 
 def check_order(app: ASGIApp, keys: Iterable[str]) -> None:
     """Tell of middleware that finds out who the client is, but only after the limit was asked."""
-    behind = {type(each) for each in _inside(app) if isinstance(each, RealIP | TokenAuth)}
+    behind = list(_inside(app))
     wanted = set(keys)
     for kind, is_wanted in ((RealIP, bool(wanted - {"route"})), (TokenAuth, "actor" in wanted)):
-        if is_wanted and kind in behind:
+        if is_wanted and any(isinstance(each, kind) for each in behind):
             _log.warning(
                 "%s is inside of RateLimit and comes too late for it: put it outside "
                 "(with add_middleware: add it after RateLimit; with use: before)",
