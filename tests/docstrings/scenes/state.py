@@ -91,7 +91,7 @@ SCENES: dict[str, Scene] = {
         gives={"await store.get('user:7')": b"eve"},
     ),
     "stores.redis.RedisStore#2": with_redis(
-        swap={"unix:///run/redis.sock": "$REDIS", "50ms": "10s"},
+        swap={"unix:///run/redis.sock": "$REDIS", "20ms": "10s"},
         then=fill,
         gives={"await store.get('user:7')": b"eve"},
     ),
