@@ -7,7 +7,8 @@ the middle of each run Redis is stopped, frozen, flushed, restarted, or answers 
 * what the fault adds to the time of a request: the 99th percentile during the fault less that of the same run before
   it, and the slowest request of all;
 * what was answered during the fault, and how many requests got no answer in five seconds;
-* how long it took, from the moment that Redis could answer again, until it counted again.
+* how long it took, from the moment that Redis could answer again, until it counted again, and how many of the requests
+  that came later it still did not count.
 
     python -m benchmarks.redis_failures [--clients 16] [--calm 1.0] [--fault 1.5] [--only frozen closed]
 """
@@ -184,11 +185,12 @@ async def measure(mode: str, fault: Fault, clients: int, calm: float, seconds: f
     before = [each for each in seen if each.at + each.took < broken]
     during = [each for each in seen if broken <= each.at + each.took and each.at < over]
     after = [each for each in seen if each.at >= back]
-    uncounted = [each.at + each.took for each in after if not each.counted]
-    recovery = f"{(max(uncounted, default=back) - back) * 1000:.0f} ms" if after[-1].counted else "never"
+    counted = min((each.at + each.took for each in after if each.counted), default=float("inf"))
+    recovery = f"{(counted - back) * 1000:.0f} ms"
+    missed = sum(each.at > counted and not each.counted for each in after)
     answers = ", ".join(f"{number} × {status or 'none'}" for status, number in sorted(status_of(during).items()))
     slowest = max(each.took for each in seen) * 1000
-    return f"{p99(during) - p99(before):+.1f} ms | {slowest:.1f} ms | {answers} | {recovery}"
+    return f"{p99(during) - p99(before):+.1f} ms | {slowest:.1f} ms | {answers} | {recovery} | {missed}"
 
 
 def status_of(seen: list[Seen]) -> Counter[int]:
@@ -196,8 +198,10 @@ def status_of(seen: list[Seen]) -> Counter[int]:
 
 
 async def run(options: argparse.Namespace) -> None:
-    print("| Redis | `on_store_failure` | added p99 | slowest | answers during it | counts again after |")
-    print("|---|---|--:|--:|---|--:|")
+    print(
+        "| Redis | `on_store_failure` | added p99 | slowest | answers during it | counts again after | missed later |"
+    )
+    print("|---|---|--:|--:|---|--:|--:|")
     for name, fault in FAULTS.items():
         for mode in MODES:
             if set(options.only) <= {name, mode}:

@@ -31,6 +31,6 @@ def test_the_benchmark_of_failures_sees_redis_go_and_come_back() -> None:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     *_, row = done.stdout.splitlines()
-    assert re.fullmatch(r"\| stopped \| `closed` \| [+-][\d.]+ ms \| [\d.]+ ms \| .*\d+ × 503 \| \d+ ms \|", row), (
-        done.stdout
-    )
+    assert re.fullmatch(
+        r"\| stopped \| `closed` \| [+-][\d.]+ ms \| [\d.]+ ms \| .*\d+ × 503 \| \d+ ms \| \d+ \|", row
+    ), done.stdout
