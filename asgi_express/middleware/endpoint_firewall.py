@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Literal
-from weakref import WeakSet
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
-from asgi_express._scope import next_app
+from asgi_express._scope import ROUTER, next_app
+from asgi_express.middleware._coverage import Uncovered, uncovered
 from asgi_express.middleware._firewall import Audit, Firewall, Verdict
-from asgi_express.middleware._matched import matched, method_of
+from asgi_express.middleware._matched import Matched, Unmatched, find, method_of
 from asgi_express.security import Policy
-from asgi_express.types import ASGIApp, Scope
+from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["EndpointFirewall", "Verdict"]
+__all__ = ["EndpointFirewall", "Uncovered", "Verdict"]
 
 _log = logging.getLogger("asgi_express.firewall")
 
 _ADVICE = (
-    "EndpointFirewall: no route is known where it stands, and so it refuses everything. "
-    "In a router: router.post_match(EndpointFirewall(...)). In Starlette: Route(..., middleware=[...])"
+    "In a router: router.post_match(EndpointFirewall(...)). "
+    "In Starlette and FastAPI: add_middleware(EndpointFirewall, ...) before any other, so that it is the innermost"
 )
 
-_advised: WeakSet[Firewall] = WeakSet()
+_WHY = {
+    "router": "a router is mounted there, and the decision is made after its match",
+    "nothing": "no route is for it: the host answers 404, 405 or a redirect",
+}
+
+_advised: WeakKeyDictionary[Firewall, set[str]] = WeakKeyDictionary()
 
 
 class EndpointFirewall(Firewall):
@@ -82,6 +88,7 @@ class EndpointFirewall(Firewall):
         default_policy: Literal["deny", "allow"] = "deny",
         policies: Iterable[Policy] = (),
         enforce: bool = True,
+        strict_paths: bool = False,
         audit: Audit | None = None,
         on_refused: ASGIApp | None = None,
     ) -> None:
@@ -91,27 +98,59 @@ class EndpointFirewall(Firewall):
             default_policy=default_policy,
             policies=policies,
             enforce=enforce,
+            strict_paths=strict_paths,
             audit=audit,
             on_refused=on_refused,
         )
 
-    def explain(self, scope: Scope) -> Verdict:
-        """Return what is decided about a request, and why; nothing is recorded or refused.
+    def uncovered(self, app: Any = None, *, policies: Iterable[Policy] = ()) -> list[Uncovered]:
+        """List the routes that are not public and that no policy is about, whatever its conditions and its effect.
+
+        At start-up the list is logged.
 
         Args:
-            scope: of the request, after the match.
+            app: the router or host to look into; by default the app that is wrapped.
+            policies: further ones, those that tokens have for example.
 
         Example::
 
-            firewall = EndpointFirewall()
-            firewall.explain(scope).reason  # -> "no actor"
+            for route in firewall.uncovered(app):
+                print(route.template, route.methods)
         """
-        match = matched(scope)
-        if match is None:
-            if self not in _advised:
-                _advised.add(self)
-                _log.error(_ADVICE)
-            return self._verdict(scope, None, method_of(scope), allowed=False, reason="no match")
-        if match.public:
-            return self._verdict(scope, match.resource, match.method, allowed=True, reason="public")
-        return self._decide(scope, match.resource, match.method, match.meta)
+        return uncovered(self.app if app is None else app, self._action, (*self._policies, *policies))
+
+    def _find(self, scope: Scope) -> Matched | Unmatched:
+        return find(scope, self.app, self)
+
+    def _verdict_on_found(self, scope: Scope, found: Matched | Unmatched) -> Verdict:
+        if isinstance(found, Matched):
+            if found.public:
+                return self._verdict(scope, found.resource, found.method, allowed=True, reason="public")
+            return self._decide(scope, found.resource, found.method, found.meta)
+        if found.kind == "unknown":
+            self._advise(found.why)
+        why = _WHY.get(found.kind, found.why)
+        nothing = found.kind == "nothing"
+        return self._verdict(scope, None, method_of(scope), allowed=nothing, reason="no match", detail=why)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def report(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                self._report(scope.get(ROUTER))
+            await send(message)
+
+        await self.app(scope, receive, report if scope["type"] == "lifespan" else send)
+
+    def _report(self, router: object) -> None:
+        """Log which routes no policy is about, once the host has all of them."""
+        open_routes = self.uncovered(router) if router is not None or self.app is not next_app else []
+        if open_routes:
+            routes = ", ".join(f"{'|'.join(route.methods)} {route.template}" for route in open_routes)
+            level = logging.WARNING if len(self._policies) or self._default == "allow" else logging.INFO
+            _log.log(level, "EndpointFirewall: no policy of its own is about %d routes: %s", len(open_routes), routes)
+
+    def _advise(self, why: str) -> None:
+        said = _advised.setdefault(self, set())
+        if why not in said:
+            said.add(why)
+            _log.error("EndpointFirewall: no route is known, and so it refuses: %s. %s", why, _ADVICE)
