@@ -34,23 +34,31 @@ _advised: WeakKeyDictionary[Firewall, set[str]] = WeakKeyDictionary()
 class EndpointFirewall(Firewall):
     """Let an actor use an endpoint only if a policy allows it: ``router.post_match(EndpointFirewall())``.
 
-    It stands after the match and decides on the route that was matched, never on the path that a client sent. Reads
-    ``scope["asgi_express.actor"]`` and ``scope["asgi_express.security_scope"]``, as ``TokenAuth`` or any code of yours
-    wrote them, and the match. Writes ``scope["asgi_express.verdict"]``.
+    It decides on the route that then runs, never on the path that a client sent. In a router it stands after the match;
+    around Starlette and FastAPI, and on their mounts and routes, it asks their routes for the match itself, through
+    mounts, hosts and included routers. Reads ``scope["asgi_express.actor"]`` and
+    ``scope["asgi_express.security_scope"]``, as ``TokenAuth`` or any code of yours wrote them, and the match. Writes
+    ``scope["asgi_express.verdict"]``.
 
     - The resource is the name of the route, or its path as it was written with the prefixes of all mounts:
-      ``"/users/:id"``. In Starlette it is always the path.
-    - A route with ``meta={"public": True}`` is for everybody, and so is an endpoint of Starlette under
-      ``asgi_express.security.public``. Nothing else is: without an actor the answer is 401.
+      ``"/users/:id"``. In Starlette and FastAPI it is always the path, ``"/users/{id}"``, after the pattern of the host
+      name if there is one.
+    - A route with ``meta={"public": True}`` is for everybody, and so is an endpoint or app of Starlette or FastAPI
+      under ``asgi_express.security.public``. Nothing else is: without an actor the answer is 401.
     - Any policy that denies wins; one that allows is needed, unless ``default_policy`` says otherwise. A refusal is
       403. A token that was wrong is 400, 401, or 503 where it could not be checked (see ``TokenAuth``).
     - Conditions can use ``meta.method`` (``GET`` also for a ``HEAD`` that the handlers of ``GET`` answer;
       ``WEBSOCKET``), ``meta.params.…``, ``meta.template``, ``meta.name`` and ``meta.route.…``, the metadata of the
       route.
     - A WebSocket is refused before it is accepted, with the same answer where the server can send one.
-    - Where no route is known, before the match and around a whole app, everything is refused, and the log says once
-      where the firewall should stand. An app that is mounted has no route of its own here either.
+    - Where no route is for a request there is nothing to decide: 404, 405 and redirects of the host pass.
+    - What nobody can know is refused, and the log says once why: an app of another kind that is mounted, a route class
+      that somebody has written, a middleware between the firewall and the routes that may change the path. So add the
+      firewall first: the innermost is added first.
+    - A router of this package that is mounted in the host decides behind its own match. Success that it answers without
+      a route, by ``use`` or ``static``, does not go out.
     - Every decision is told to ``audit`` before the app runs; where that raises, the request fails.
+    - At start-up the log says which routes no policy is about; :meth:`uncovered` lists them.
 
     Args:
         app: the app to wrap; inside a router, the rest of the stack.
@@ -58,6 +66,9 @@ class EndpointFirewall(Firewall):
         default_policy: ``"deny"`` or ``"allow"`` where no policy applies to an actor.
         policies: what applies to every actor, besides the policies of its token.
         enforce: ``False`` decides and tells, and lets everything pass: to try policies out.
+        strict_paths: answer 400, before any decision, to a path that can be read in more than one way: encoded slashes,
+            dots and plain letters, ``//``, ``/./``, ``;``, backslashes, escapes in lower case, double encoding, what is
+            not UTF-8. The decision does not need it; what stands behind the route may.
         audit: called with a :class:`Verdict` for each decision; by default it is a line of JSON in the log
             ``asgi_express.firewall``, ``INFO`` or, refused, ``WARNING``.
         on_refused: an ASGI app that answers instead.
