@@ -133,14 +133,14 @@ class Route(RouteVerbs):
         self._by_method = {}
         return self
 
-    def record(self, base: str, frame: RouterFrame, pattern: Pattern, scope: Scope) -> RouteMatch:
+    def record(self, base: str, frame: RouterFrame, pattern: Pattern, root: object, scope: Scope) -> RouteMatch:
         """Return the record of a match.
 
         Example::
 
-            scope["asgi_express.match"] = route.record(base, frame, pattern, scope)
+            scope["asgi_express.match"] = route.record(base, frame, pattern, router, scope)
         """
-        return RouteMatch(self, base, frame, pattern, scope)
+        return RouteMatch(self, base, frame, pattern, root, scope)
 
 
 class RouteMatch:
@@ -150,13 +150,16 @@ class RouteMatch:
         route: the route.
     """
 
-    __slots__ = ("_base", "_frame", "_pattern", "_scope", "_template", "route")
+    __slots__ = ("_base", "_frame", "_pattern", "_root", "_scope", "_template", "route")
 
-    def __init__(self, route: Route, base: str, frame: RouterFrame, pattern: Pattern, scope: Scope) -> None:
+    def __init__(
+        self, route: Route, base: str, frame: RouterFrame, pattern: Pattern, root: object, scope: Scope
+    ) -> None:
         self.route = route
         self._base = base
         self._frame = frame
         self._pattern = pattern
+        self._root = root
         self._scope = scope
         self._template: str | None = None
 
@@ -174,12 +177,12 @@ class RouteMatch:
 
     def _write_template(self) -> str:
         parts = [_source(self._pattern)]
-        frame: Frame = self._frame
-        while frame.parent is not None:
+        frame: Frame | None = self._frame
+        while frame is not None:
             if frame.prefix is not None:
                 parts.append(_source(frame.prefix).rstrip("/"))
             frame = frame.parent
-        mounts = mount_of(frame.router, self._scope)
+        mounts = mount_of(self._root, self._scope)
         parts.append(self._base if mounts is None else mounts)
         return "".join(reversed(parts))
 

@@ -65,6 +65,8 @@ def find(scope: Scope, app: ASGIApp, here: object) -> Matched | Unmatched:
     if app is next_app:
         return _in_the_walk(scope)
     top = from_the_top(scope)
+    if top is not None and top.kind == "unknown" and not top.passes(here):
+        return Unmatched("unknown", top.why)  # it stands below what is not known, and so has no whole path
     place = destination(app, scope) if top is None or not top.passes(here) else top
     if place.kind == "route":
         return _theirs(scope, place)

@@ -97,8 +97,8 @@ def of_ours(middleware: Any, options: dict[str, Any]) -> ASGIApp:
     async def socket(ws: Any) -> None:
         await live(ws)
 
-    app = Express().use(middleware(**options)).post("/echo", echo)
-    app.ws("/live", socket)
+    app = Express()
+    app.use(middleware(**options)).post("/echo", echo).ws("/live", socket)
     return app
 
 

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from asgi_express import Express, next_app, static
 from asgi_express import Router as OurRouter
-from asgi_express.middleware import CORS, RealIP, ResourceFirewall
+from asgi_express.middleware import CORS, Compress, RealIP, ResourceFirewall
 from asgi_express.middleware.endpoint_firewall import EndpointFirewall, Verdict
 from asgi_express.security import Actor, Condition, Policy, public
 from asgi_express.types import ASGIApp, Receive, Scope, Send
@@ -539,6 +539,15 @@ async def test_an_app_that_is_marked_as_public_is_public() -> None:
     assert [(await ask(host, path)).status for path in ("/x/1", "/y/1")] == [200, 401]
 
 
+async def test_below_what_is_not_known_a_route_has_no_whole_path() -> None:
+    told = Told()
+    inner = added(Starlette(routes=[Route("/users", hello)]), **told.firewall(Policy("p", "access", "/users")))
+    host = Starlette(routes=[Mount("/admin", app=Opaque(inner)), Mount("/plain", app=inner)])
+    assert [(await ask(host, path, **WITH_ADA)).status for path in ("/admin/users", "/plain/users")] == [403, 403]
+    assert told.resources == [None, "/plain/users"]
+    assert "Opaque is not known" in str(told[0].detail)
+
+
 # -- what answers without a route
 
 
@@ -630,6 +639,16 @@ async def test_a_route_of_ours_that_rewrites_is_decided_on_where_it_ends() -> No
     deny = Policy("no admin", "*", "/m/admin", "deny")
     assert (await ask(EndpointFirewall(host, **told.firewall(ALL, deny)), "/m/x", **WITH_ADA)).status == 403
     assert told.resources == ["/m/admin"]
+
+
+async def test_an_answer_that_a_middleware_of_the_router_holds_back_is_that_of_its_route() -> None:
+    told = Told()
+    big = "text " * 1000
+    host = with_ours(lambda r: r.use(Compress()).get("/x", lambda req, res: res.send(big)))
+    firewall = EndpointFirewall(host, **told.firewall())
+    answer = await ask(firewall, "/m/x", headers={"accept-encoding": "gzip"}, **WITH_ADA)
+    assert (answer.status, answer.headers["content-encoding"]) == (200, "gzip")
+    assert told.resources == ["/m/x"]
 
 
 async def test_the_host_keeps_its_scope() -> None:
