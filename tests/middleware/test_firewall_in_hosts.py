@@ -534,9 +534,13 @@ async def test_a_partial_match_in_an_include_is_looked_into() -> None:
 
 
 async def test_an_app_that_is_marked_as_public_is_public() -> None:
-    app = Starlette(routes=[Mount("/x", app=public(Opaque(bare))), Mount("/y", app=Opaque(bare))])
-    host = added(app, policies=[ALL])
-    assert [(await ask(host, path)).status for path in ("/x/1", "/y/1")] == [200, 401]
+    files = public(StaticFiles(directory="tests/cases"))
+    inner = public(Starlette(routes=[Route("/hello", hello), Route("/health", health)]))
+    mounts = {"/x": public(Opaque(bare)), "/y": Opaque(bare), "/files": files, "/inner": inner}
+    host = added(Starlette(routes=[Mount(path, app=app) for path, app in mounts.items()]), policies=[ALL])
+    asked = ["/x/1", "/y/1", "/files/__init__.py", "/inner/health", "/inner/hello"]
+    # The routes of an app that has some are what counts.
+    assert [(await ask(host, path)).status for path in asked] == [200, 401, 200, 200, 401]
 
 
 async def test_below_what_is_not_known_a_route_has_no_whole_path() -> None:
