@@ -160,7 +160,8 @@ class RouteMatch:
         self._frame = frame
         self._pattern = pattern
         self._root = root
-        self._scope = scope
+        # A scope refers to its record: where no host is around, that circle is not worth its collection.
+        self._scope = scope if "router" in scope else None
         self._template: str | None = None
 
     @property
@@ -182,7 +183,7 @@ class RouteMatch:
             if frame.prefix is not None:
                 parts.append(_source(frame.prefix).rstrip("/"))
             frame = frame.parent
-        mounts = mount_of(self._root, self._scope)
+        mounts = None if self._scope is None else mount_of(self._root, self._scope)
         parts.append(self._base if mounts is None else mounts)
         return "".join(reversed(parts))
 

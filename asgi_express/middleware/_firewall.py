@@ -125,6 +125,11 @@ class Firewall(ABC):
 
         Args:
             scope: of the request, after the match.
+
+        Example::
+
+            firewall = ResourceFirewall(target="reports")
+            firewall.explain(scope).reason  # -> "no actor"
         """
         return self._verdict_on(scope, self._find(scope))
 

@@ -125,8 +125,8 @@ class EndpointFirewall(Firewall):
 
         Example::
 
-            for route in firewall.uncovered(app):
-                print(route.template, route.methods)
+            app = Express().get("/users", lambda req: [])
+            EndpointFirewall().uncovered(app)[0].template  # -> "/users"
         """
         return uncovered(self.app if app is None else app, self._action, (*self._policies, *policies))
 

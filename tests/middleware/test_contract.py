@@ -99,8 +99,6 @@ def test_its_documentation_shows_a_default_and_a_customised_example(name: str) -
     examples = examples_of(inspect.getdoc(the(name)) or "")
     assert [len(re.findall(rf"\b{name}\b(?!\.)", example.source)) for example in examples] == [1, 1]
 
-    post_match = use
-
 
 @NAMES
 def test_an_option_that_it_does_not_know_is_refused(name: str) -> None:

@@ -536,7 +536,7 @@ async def test_a_partial_match_in_an_include_is_looked_into() -> None:
 async def test_an_app_that_is_marked_as_public_is_public() -> None:
     files = public(StaticFiles(directory="tests/cases"))
     inner = public(Starlette(routes=[Route("/hello", hello), Route("/health", health)]))
-    mounts = {"/x": public(Opaque(bare)), "/y": Opaque(bare), "/files": files, "/inner": inner}
+    mounts: dict[str, ASGIApp] = {"/x": public(Opaque(bare)), "/y": Opaque(bare), "/files": files, "/inner": inner}
     host = added(Starlette(routes=[Mount(path, app=app) for path, app in mounts.items()]), policies=[ALL])
     asked = ["/x/1", "/y/1", "/files/__init__.py", "/inner/health", "/inner/hello"]
     # The routes of an app that has some are what counts.
