@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from asgi_express._handlers import name_of
+from asgi_express._scope import encode_path
 from asgi_express.types import Scope
 
 __all__ = ["Destination", "Listed", "destination", "from_the_top", "listed", "mount_of"]
@@ -142,7 +143,7 @@ def from_the_top(scope: Scope) -> Destination | None:
 
 
 def mount_of(router: object, scope: Scope) -> str | None:
-    """Return the paths of the mounts that lead to a router of this package, as they were written.
+    """Return the paths of the mounts that lead to a router of this package, as they were written, percent-encoded.
 
     Returns:
         ``None`` where that cannot be known.
@@ -151,7 +152,8 @@ def mount_of(router: object, scope: Scope) -> str | None:
     if found is None or found.kind != "router" or found.app is not router:
         return None
     root: str = scope.get("app_root_path", scope.get("root_path", "")).rstrip("/")
-    return (root if f"{scope['path']}/".startswith(root + "/") else "") + found.template
+    whole = (root if f"{scope['path']}/".startswith(root + "/") else "") + found.template
+    return encode_path(whole).replace("%7B", "{").replace("%7D", "}")
 
 
 class _Search:

@@ -63,7 +63,7 @@ TABLE: dict[str, set[str]] = {
     },
     # handlers and stacks
     "_handlers": {"types"},
-    "_host": {"_handlers", "types"},
+    "_host": {"_handlers", "_scope", "types"},
     "_verbs": {"types"},
     "_layer": {"_handlers", "_pattern", "types"},
     "_index": {"_layer", "_pattern", "_tokens"},
