@@ -22,12 +22,14 @@ Kind: TypeAlias = Literal["route", "router", "next", "nothing", "unknown"]
 
 _FORWARDS = frozenset(
     {
-        *(
-            f"asgi_express.middleware.{name}"
-            for name in ("compress.Compress", "cors.CORS", "error_handler.ErrorHandler")
-        ),
-        *(f"asgi_express.middleware.{name}" for name in ("ratelimit.RateLimit", "session.Session")),
-        *(f"asgi_express.middleware.{name}" for name in ("_firewall.Firewall", "token_auth.TokenAuth")),
+        "asgi_express.middleware._firewall.Firewall",
+        "asgi_express.middleware.compress.Compress",
+        "asgi_express.middleware.cors.CORS",
+        "asgi_express.middleware.csrf.CSRF",
+        "asgi_express.middleware.error_handler.ErrorHandler",
+        "asgi_express.middleware.ratelimit.RateLimit",
+        "asgi_express.middleware.session.Session",
+        "asgi_express.middleware.token_auth.TokenAuth",
         "starlette.middleware.authentication.AuthenticationMiddleware",
         "starlette.middleware.body_limit.RequestBodyLimitMiddleware",
         "starlette.middleware.cors.CORSMiddleware",

@@ -9,12 +9,14 @@ import zlib
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from asgi_express import middleware, stores
 from asgi_express.security import Actor, Grant
 from tests.asgi import Answer, Socket, ask, http_scope
 from tests.middleware.cancelling import cancelled_at
-from tests.middleware.doors import DOORS
+from tests.middleware.doors import DOORS, Opaque
 from tests.middleware.native import NATIVE, WITH_SOCKETS
 from tests.middleware.test_contract import OPTIONS, busy, the
 
@@ -96,6 +98,22 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         more = message.get("more_body", False)
         answer = {key: message[key] for key in ("body", "more_body") if key in message}
         await send({"type": "http.response.body", **answer})
+
+
+# -- between a firewall and the routes
+
+CHANGES_THE_PATH = {"RealIP"}
+"""It may set the prefix."""
+
+
+@NAMES
+async def test_a_firewall_looks_through_it_unless_it_may_change_the_path(name: str) -> None:
+    told: list[Any] = []
+    host: Any = Starlette(routes=[Route("/echo", Opaque(echo), methods=["GET"])])
+    host.add_middleware(the(name), **OPTIONS[name])
+    host.add_middleware(middleware.EndpointFirewall, audit=told.append)
+    assert (await ask(host, "/echo")).status == 401
+    assert told[0].resource == (None if name in CHANGES_THE_PATH else "/echo")
 
 
 # -- endpoints of the host's own
