@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 from asgi_express._handlers import name_of
+from asgi_express._scope import ROUTER
 from asgi_express.errors import ExpressError
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,8 +31,14 @@ class LifespanError(ExpressError):
 
 
 @asynccontextmanager
-async def started(apps: Iterable[ASGIApp]) -> AsyncIterator[dict[int, dict[str, Any]]]:
+async def started(
+    apps: Iterable[ASGIApp], routers: Mapping[int, object] = MappingProxyType({})
+) -> AsyncIterator[dict[int, dict[str, Any]]]:
     """Start apps in order; stop those that started in reverse order, whatever happens.
+
+    Args:
+        apps: the apps.
+        routers: the router whose matches an app stands behind, by the ``id`` of the app.
 
     Yields:
         The state of each app, by its ``id``.
@@ -42,7 +50,7 @@ async def started(apps: Iterable[ASGIApp]) -> AsyncIterator[dict[int, dict[str, 
     async with AsyncExitStack() as stack:
         for app in apps:
             if id(app) not in states:
-                states[id(app)] = await stack.enter_async_context(_running(app))
+                states[id(app)] = await stack.enter_async_context(_running(app, routers.get(id(app))))
         yield states
 
 
@@ -53,8 +61,9 @@ class _Lifespan:
         state: what the app put into its ``state``.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, router: object) -> None:
         self.state: dict[str, Any] = {}
+        self._router = router
         self._app = app
         self._alive = False
         self._patience = 0.0
@@ -106,7 +115,10 @@ class _Lifespan:
             raise LifespanError(msg) from self._error
 
     async def _run(self) -> None:
-        scope = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}, "state": self.state}
+        scope: dict[str, Any] = {"type": "lifespan", "asgi": {"version": "3.0", "spec_version": "2.0"}}
+        scope["state"] = self.state
+        if self._router is not None:
+            scope[ROUTER] = self._router
         try:
             await self._app(scope, self._to_app.get, self._put)
         except BaseException as error:
@@ -130,9 +142,9 @@ class _Lifespan:
 
 
 @asynccontextmanager
-async def _running(app: ASGIApp) -> AsyncIterator[dict[str, Any]]:
+async def _running(app: ASGIApp, router: object) -> AsyncIterator[dict[str, Any]]:
     """Run the lifespan of one app around a block."""
-    lifespan = _Lifespan(app)
+    lifespan = _Lifespan(app, router)
     try:
         await lifespan.start()
         yield lifespan.state

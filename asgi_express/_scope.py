@@ -17,8 +17,10 @@ from asgi_express.types import Receive, Scope, Send
 
 __all__ = [
     "ACTOR",
+    "GUARDS",
     "MATCH",
     "PEER",
+    "ROUTER",
     "WALK",
     "encode_path",
     "mounted_scope",
@@ -38,6 +40,12 @@ PEER = "asgi_express.peer"
 
 MATCH = "asgi_express.match"
 """The record of the matched route (:class:`asgi_express.route.RouteMatch`)."""
+
+GUARDS = "asgi_express.guards"
+"""Apps that the next router runs after its match and before what it was given by ``post_match``, and once only."""
+
+ROUTER = "asgi_express.router"
+"""In a lifespan: the router that an app was given to by ``post_match``."""
 
 _EMPTY = re.compile(r"/(?:\.?/)+")
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge_params
-from asgi_express._handlers import ERROR, ROUTER, Handler
+from asgi_express._handlers import APP, ERROR, ROUTER, Handler
 from asgi_express._layer import Layer
 from asgi_express._pattern import Match, Pattern
-from asgi_express._scope import MATCH, mounted_scope, plain_path, target
+from asgi_express._scope import GUARDS, MATCH, mounted_scope, plain_path, target
 from asgi_express.errors import DecodeError, HeadersSentError, HTTPError
 from asgi_express.request import Request
 from asgi_express.response import Response
@@ -79,6 +79,8 @@ class Selection:
             req.params = self._host_params
         self.error: Any = None
         self.frame: Frame | None = RouterFrame(router, None, req, None)
+        if GUARDS in scope:
+            self.frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *self.frame.post)
         if app is not None and settings.powered_by:
             self.res._headers[b"x-powered-by"] = b"Express"
 
@@ -310,7 +312,7 @@ class Selection:
         params = self.req.params
         if self._host_params:
             params = {**self._host_params, **params}
-        record = route.record(self._base, frame, match.pattern)
+        record = route.record(self._base, frame, match.pattern, self.root_router, self._scopes[0])
         endpoint = route.endpoint
         for scope in self._scopes:
             scope["route"] = route

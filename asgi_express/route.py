@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._handlers import Handler, classify, flatten, socket_handler
+from asgi_express._host import mount_of
 from asgi_express._pattern import Pattern
 from asgi_express._verbs import METHODS, RouteVerbs
-from asgi_express.types import HandlerSpec, PathSpec
+from asgi_express.types import HandlerSpec, PathSpec, Scope
 
 if TYPE_CHECKING:
     from typing import Self
@@ -132,14 +133,14 @@ class Route(RouteVerbs):
         self._by_method = {}
         return self
 
-    def record(self, base: str, frame: RouterFrame, pattern: Pattern) -> RouteMatch:
+    def record(self, base: str, frame: RouterFrame, pattern: Pattern, root: object, scope: Scope) -> RouteMatch:
         """Return the record of a match.
 
         Example::
 
-            scope["asgi_express.match"] = route.record(base, frame, pattern)
+            scope["asgi_express.match"] = route.record(base, frame, pattern, router, scope)
         """
-        return RouteMatch(self, base, frame, pattern)
+        return RouteMatch(self, base, frame, pattern, root, scope)
 
 
 class RouteMatch:
@@ -149,27 +150,41 @@ class RouteMatch:
         route: the route.
     """
 
-    __slots__ = ("_base", "_frame", "_pattern", "route")
+    __slots__ = ("_base", "_frame", "_pattern", "_root", "_scope", "_template", "route")
 
-    def __init__(self, route: Route, base: str, frame: RouterFrame, pattern: Pattern) -> None:
+    def __init__(
+        self, route: Route, base: str, frame: RouterFrame, pattern: Pattern, root: object, scope: Scope
+    ) -> None:
         self.route = route
         self._base = base
         self._frame = frame
         self._pattern = pattern
+        self._root = root
+        # A scope refers to its record: where no host is around, that circle is not worth its collection.
+        self._scope = scope if "router" in scope else None
+        self._template: str | None = None
 
     @property
     def template(self) -> str:
         """The whole path as it was written, the prefixes of all mounts included.
 
+        Those of Starlette and FastAPI too; what another host or the server has taken off is there as it was sent.
+
         Example: ``match.template`` is ``"/users/:id"`` for ``/users/7``.
         """
+        if self._template is None:
+            self._template = self._write_template()
+        return self._template
+
+    def _write_template(self) -> str:
         parts = [_source(self._pattern)]
         frame: Frame | None = self._frame
         while frame is not None:
             if frame.prefix is not None:
                 parts.append(_source(frame.prefix).rstrip("/"))
             frame = frame.parent
-        parts.append(self._base)
+        mounts = None if self._scope is None else mount_of(self._root, self._scope)
+        parts.append(self._base if mounts is None else mounts)
         return "".join(reversed(parts))
 
     @property

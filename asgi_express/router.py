@@ -360,7 +360,8 @@ class Router(RouterVerbs):
                 if router._lifespan is not None:
                     own = await stack.enter_async_context(router._lifespan(router))
                     states = {**(own or {}), **states}
-            self.lifespan_states = await stack.enter_async_context(started(self._apps()))
+            behind = {id(handler.fn): router for router in self._routers() for handler in router.post_handlers}
+            self.lifespan_states = await stack.enter_async_context(started(self._apps(), behind))
             stack.callback(self.lifespan_states.clear)
             # Starlette takes anything but None for a state, and fails where the server keeps none.
             yield states or None

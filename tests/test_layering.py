@@ -63,6 +63,7 @@ TABLE: dict[str, set[str]] = {
     },
     # handlers and stacks
     "_handlers": {"types"},
+    "_host": {"_handlers", "_scope", "types"},
     "_verbs": {"types"},
     "_layer": {"_handlers", "_pattern", "types"},
     "_index": {"_layer", "_pattern", "_tokens"},
@@ -90,8 +91,8 @@ TABLE: dict[str, set[str]] = {
         ),
     },
     # what users register on
-    "_lifespan": {"_handlers", "errors", "types"},
-    "route": {"_handlers", "_pattern", "_verbs", "types"},
+    "_lifespan": {"_handlers", "_scope", "errors", "types"},
+    "route": {"_handlers", "_host", "_pattern", "_verbs", "types"},
     "router": {
         *("_camel", "_dispatch", "_handlers", "_index", "_layer", "_lifespan", "_settings", "_verbs"),
         *("errors", "route", "types"),
@@ -107,8 +108,8 @@ TABLE: dict[str, set[str]] = {
     "stores": {"_units", "errors", "types"},
     "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     "middleware": {
-        *("_addresses", "_cookies", "_debug_page", "_headers", "_json", "_mime", "_negotiation", "_ranges", "_scope"),
-        *("_status", "_units", "_urls", "errors", "security", "stores", "types"),
+        *("_addresses", "_cookies", "_debug_page", "_headers", "_host", "_json", "_mime", "_negotiation", "_ranges"),
+        *("_scope", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
     },
     # the front door
     "": {

@@ -11,6 +11,9 @@ from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeAlias
 
 from asgi_express._scope import ACTOR
+from asgi_express.middleware._ambiguous import ambiguity
+from asgi_express.middleware._deferred import Deferred
+from asgi_express.middleware._matched import Matched, Unmatched, matched, method_of
 from asgi_express.middleware._respond import respond
 from asgi_express.security import Actor, Challenge, Policy
 from asgi_express.security import Scope as Policies
@@ -29,7 +32,7 @@ VERDICT = "asgi_express.verdict"
 
 _log = logging.getLogger("asgi_express.firewall")
 
-Reason: TypeAlias = Literal["public", "policy", "default", "no actor", "no match"]
+Reason: TypeAlias = Literal["public", "policy", "default", "no actor", "no match", "ambiguous path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +42,14 @@ class Verdict:
     Attributes:
         allowed: whether the request may pass.
         reason: ``"policy"`` (the one that is named), ``"default"`` (no policy applied), ``"public"`` (the route is
-            marked), ``"no actor"``, or ``"no match"`` (no route is known here).
+            marked), ``"no actor"``, ``"no match"`` (no route is known here), or ``"ambiguous path"``.
         policy: the name of the policy that decided.
         actor: the id of the actor.
         action: what is done.
         resource: with what; ``None`` where no route is known.
         method: the method that the route serves the request with.
         enforced: whether the firewall does what it decides.
+        detail: what makes the path ambiguous, or why no route is known.
     """
 
     allowed: bool
@@ -56,6 +60,7 @@ class Verdict:
     resource: str | None
     method: str
     enforced: bool
+    detail: str | None = None
 
 
 Audit: TypeAlias = Callable[[Verdict], object]
@@ -72,6 +77,7 @@ class Firewall(ABC):
         default_policy: Literal["deny", "allow"],
         policies: Iterable[Policy],
         enforce: bool,
+        strict_paths: bool,
         audit: Audit | None,
         on_refused: ASGIApp | None,
     ) -> None:
@@ -82,9 +88,10 @@ class Firewall(ABC):
         if default_policy not in ("deny", "allow"):
             msg = f"{kind}: default_policy must be 'deny' or 'allow', not {default_policy!r}"
             raise ValueError(msg)
-        if not isinstance(enforce, bool):
-            msg = f"{kind}: enforce must be True or False, not {enforce!r}"
-            raise ValueError(msg)
+        for option, given in (("enforce", enforce), ("strict_paths", strict_paths)):
+            if not isinstance(given, bool):
+                msg = f"{kind}: {option} must be True or False, not {given!r}"
+                raise ValueError(msg)
         if audit is not None and (not callable(audit) or iscoroutinefunction(audit)):
             msg = f"{kind}: audit must be a function that is not async, not {audit!r}"
             raise ValueError(msg)
@@ -96,28 +103,75 @@ class Firewall(ABC):
         self._default = default_policy
         self._policies = Policies(policies)
         self._enforce = enforce
+        self._strict = strict_paths
         self._audit = _log_verdict if audit is None else audit
         self._on_refused = _refuse if on_refused is None else on_refused
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, or refuse."""
         if scope["type"] not in ("http", "websocket"):
-            await self.app(scope, receive, send)
+            await self._other(scope, receive, send)
             return
-        scope[VERDICT] = verdict = self.explain(scope)
-        self._audit(verdict)
-        if verdict.allowed or not self._enforce:
+        found = self._find(scope)
+        if isinstance(found, Unmatched) and found.kind != "unknown" and self._path_verdict(scope) is None:
+            await self._without_route(scope, receive, send)
+        elif self._judge(scope, self._verdict_on(scope, found)):
             await self.app(scope, receive, send)
         else:
             await self._on_refused(scope, receive, send)
 
-    @abstractmethod
     def explain(self, scope: Scope) -> Verdict:
         """Return what is decided about a request, and why; nothing is recorded or refused.
 
         Args:
             scope: of the request, after the match.
+
+        Example::
+
+            firewall = ResourceFirewall(target="reports")
+            firewall.explain(scope).reason  # -> "no actor"
         """
+        return self._verdict_on(scope, self._find(scope))
+
+    @abstractmethod
+    def _find(self, scope: Scope) -> Matched | Unmatched:
+        """Return what it decides on."""
+
+    @abstractmethod
+    def _verdict_on_found(self, scope: Scope, found: Matched | Unmatched) -> Verdict:
+        """Decide."""
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass what is no request."""
+        await self.app(scope, receive, send)
+
+    async def _without_route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on where there is no route to decide on, or none yet."""
+
+        def decide(scope: Scope) -> bool:
+            found = matched(scope) or Unmatched("unknown", "an app is mounted there, and may run anything")
+            return self._judge(scope, self._verdict_on_found(scope, found))
+
+        def stray(scope: Scope) -> bool:
+            found = Unmatched("unknown", "what answered is no route")
+            return self._judge(scope, self._verdict_on_found(scope, found))
+
+        await Deferred(decide, self._on_refused, stray).run(self.app, scope, receive, send)
+
+    def _verdict_on(self, scope: Scope, found: Matched | Unmatched) -> Verdict:
+        return self._path_verdict(scope) or self._verdict_on_found(scope, found)
+
+    def _path_verdict(self, scope: Scope) -> Verdict | None:
+        why = ambiguity(scope) if self._strict else None
+        if why is None:
+            return None
+        return self._verdict(scope, None, method_of(scope), allowed=False, reason="ambiguous path", detail=why)
+
+    def _judge(self, scope: Scope, verdict: Verdict) -> bool:
+        """Record a verdict; tell whether the request may pass."""
+        scope[VERDICT] = verdict
+        self._audit(verdict)
+        return verdict.allowed or not self._enforce
 
     def _decide(self, scope: Scope, resource: str, method: str, meta: Mapping[str, Any]) -> Verdict:
         actor = actor_of(scope)
@@ -145,10 +199,11 @@ class Firewall(ABC):
         allowed: bool,
         reason: Reason,
         policy: str | None = None,
+        detail: str | None = None,
     ) -> Verdict:
         actor = actor_of(scope)
         known = None if actor is None else actor.id
-        return Verdict(allowed, reason, policy, known, self._action, resource, method, self._enforce)
+        return Verdict(allowed, reason, policy, known, self._action, resource, method, self._enforce, detail)
 
 
 def actor_of(scope: Scope) -> Actor | None:
@@ -165,15 +220,19 @@ def _log_verdict(verdict: Verdict) -> None:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer 401, 403, or what the challenge says is wrong with the token."""
+    """Answer 401, 403, 400 for a path, or what the challenge says is wrong with the token."""
+    verdict: Verdict = scope[VERDICT]
+    if verdict.reason == "ambiguous path":
+        await respond(scope, send, 400, _PLAIN, _BODIES[400])
+        return
     prepared = scope.get(CHALLENGE)
     challenge = prepared if isinstance(prepared, Challenge) else Challenge()
     challenges = challenge.headers
     if actor_of(scope) is not None:
         challenge = challenge.because("insufficient_scope")
         challenges = challenge.headers if challenge.scheme == "Bearer" and prepared is not None else []
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store"), *challenges]
-    await respond(scope, send, challenge.status, headers, _BODIES[challenge.status])
+    await respond(scope, send, challenge.status, [*_PLAIN, *challenges], _BODIES[challenge.status])
 
 
+_PLAIN = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _BODIES = {400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 503: b"Service Unavailable"}

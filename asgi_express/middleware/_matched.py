@@ -1,18 +1,19 @@
-"""Which route a request was matched to: by a router of this package, or by Starlette's."""
+"""Which route a request was matched to, or is going to be: by a router of this package, Starlette's or FastAPI's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
-from asgi_express._scope import MATCH
+from asgi_express._host import Destination, destination, from_the_top
+from asgi_express._scope import MATCH, next_app
 from asgi_express.security import is_public
-from asgi_express.types import Scope
+from asgi_express.types import ASGIApp, Scope
 
 if TYPE_CHECKING:
     from asgi_express.route import RouteMatch
 
-__all__ = ["Matched", "matched", "method_of"]
+__all__ = ["Matched", "Unmatched", "find", "matched", "method_of"]
 
 
 class Matched(NamedTuple):
@@ -31,14 +32,54 @@ class Matched(NamedTuple):
     meta: Mapping[str, Any]
 
 
+class Unmatched(NamedTuple):
+    """That there is no route, or none yet.
+
+    Attributes:
+        kind: ``"router"``: one of this package will find it; ``"nothing"``: there is none, and the host says so;
+            ``"unknown"``: nobody can know.
+        why: for ``"unknown"``, what it is that nobody can know.
+    """
+
+    kind: Literal["router", "nothing", "unknown"]
+    why: str = ""
+
+
+_BEFORE = Unmatched("unknown", "it stands before the match; in a router, give it to post_match(...)")
+
+
 def matched(scope: Scope) -> Matched | None:
-    """Return the route that runs next, as far as the scope tells; ``None`` where it does not."""
-    route = scope.get("route")
+    """Return the route that a router of this package has matched, as far as the scope tells."""
     record: RouteMatch | None = scope.get(MATCH)
-    if record is not None and record.route is route:
-        return _ours(scope, record)
-    # A route of another framework, matched after ours if there is one.
-    return None if route is None else _foreign(scope, route)
+    return _ours(scope, record) if record is not None and record.route is scope.get("route") else None
+
+
+def find(scope: Scope, app: ASGIApp, here: object) -> Matched | Unmatched:
+    """Find the route that runs next.
+
+    Args:
+        scope: of the request.
+        app: the app that goes on.
+        here: the middleware in front of it.
+    """
+    if app is next_app:
+        return _in_the_walk(scope)
+    top = from_the_top(scope)
+    if top is not None and top.kind == "unknown" and not top.passes(here):
+        return Unmatched("unknown", top.why)  # it stands below what is not known, and so has no whole path
+    place = destination(app, scope) if top is None or not top.passes(here) else top
+    if place.kind == "route":
+        return _theirs(scope, place)
+    if place.kind == "next":
+        return _in_the_walk(scope)
+    if place.kind != "unknown":
+        return Unmatched(place.kind)
+    # What is on a route or a mount itself guards that, whatever is behind it; and so is what somebody has marked.
+    if place.route is not None and (place.is_direct(here) or any(is_public(each) for each in place.direct)):
+        return _theirs(scope, place)
+    # A handler on a route of ours, with no host in between.
+    found = matched(scope) if not place.routed and (top is None or top.kind == "router") else None
+    return found or Unmatched("unknown", place.why)
 
 
 def method_of(scope: Scope) -> str:
@@ -46,37 +87,36 @@ def method_of(scope: Scope) -> str:
     return "WEBSOCKET" if scope["type"] == "websocket" else cast("str", scope["method"]).upper()
 
 
+def _in_the_walk(scope: Scope) -> Matched | Unmatched:
+    found = matched(scope)
+    if found is None:
+        place = from_the_top(scope)
+        if place is None or place.kind != "route":
+            return _BEFORE
+        found = _theirs(scope, place)
+    return found
+
+
 def _ours(scope: Scope, record: RouteMatch) -> Matched:
     method = method_of(scope)
     if method == "HEAD" and "HEAD" not in record.methods:
         method = "GET"
     template = record.template
-    meta = _facts(scope, method, template, record.name, record.meta)
+    meta = _facts(method, template, record.name, record.meta, scope.get("path_params"))
     return Matched(record.name or template, method, record.meta.get("public") is True, meta)
 
 
-def _foreign(scope: Scope, route: Any) -> Matched | None:
-    # The path of a Starlette route begins at its mount: two mounts may each have a "/users".
-    templates = {*_templates(getattr(scope.get("router"), "routes", None) or (), route)}
-    if len(templates) != 1:
-        return None
-    template = templates.pop()
+def _theirs(scope: Scope, place: Destination) -> Matched:
+    route, template = place.route, place.template
     method, methods = method_of(scope), getattr(route, "methods", None)
     if method == "HEAD" and (methods is None or "GET" in methods):
         method = "GET"
-    endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
-    meta = _facts(scope, method, template, getattr(route, "name", None), {})
-    return Matched(template, method, is_public(endpoint), meta)
+    marked = (place.endpoint,) if place.endpoint is not None else place.direct
+    meta = _facts(method, template, getattr(route, "name", None), {}, place.params)
+    return Matched(template, method, any(is_public(each) for each in marked), meta)
 
 
-def _templates(routes: Iterable[Any], wanted: Any, prefix: str = "") -> Iterator[str]:
-    for route in routes:
-        template = prefix + getattr(route, "path", "")
-        if route is wanted:
-            yield template or "/"
-        yield from _templates(getattr(route, "routes", None) or (), wanted, template)
-
-
-def _facts(scope: Scope, method: str, template: str, name: str | None, route: Mapping[str, Any]) -> dict[str, Any]:
-    params = scope.get("path_params") or {}
-    return {"method": method, "template": template, "name": name, "params": params, "route": route}
+def _facts(
+    method: str, template: str, name: str | None, route: Mapping[str, Any], params: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    return {"method": method, "template": template, "name": name, "params": params or {}, "route": route}

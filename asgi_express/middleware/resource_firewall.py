@@ -7,7 +7,7 @@ from typing import Literal
 
 from asgi_express._scope import next_app
 from asgi_express.middleware._firewall import Audit, Firewall, Verdict
-from asgi_express.middleware._matched import matched, method_of
+from asgi_express.middleware._matched import Matched, Unmatched, find, method_of
 from asgi_express.security import Policy
 from asgi_express.types import ASGIApp, Scope
 
@@ -25,8 +25,9 @@ class ResourceFirewall(Firewall):
     - No route is public here: a mark on the route says nothing about the resource.
     - Without an actor the answer is 401; 403 where a policy denies, or none allows. A token that was wrong is 400,
       401, or 503 where it could not be checked (see ``TokenAuth``).
-    - Conditions can use ``meta.method``, and after the match also ``meta.params.…``, ``meta.template``, ``meta.name``
-      and ``meta.route.…``. Before the match a ``HEAD`` counts as ``GET``.
+    - Conditions can use ``meta.method``, and where the route is known also ``meta.params.…``, ``meta.template``,
+      ``meta.name`` and ``meta.route.…``: after the match, and around Starlette and FastAPI. Elsewhere a ``HEAD`` counts
+      as ``GET``.
     - A WebSocket is refused before it is accepted, with the same answer where the server can send one.
     - Every decision is told to ``audit`` before the app runs; where that raises, the request fails.
 
@@ -37,6 +38,7 @@ class ResourceFirewall(Firewall):
         default_policy: ``"deny"`` or ``"allow"`` where no policy applies to an actor.
         policies: what applies to every actor, besides the policies of its token.
         enforce: ``False`` decides and tells, and lets everything pass: to try policies out.
+        strict_paths: answer 400 to a path that can be read in more than one way; see :class:`EndpointFirewall`.
         audit: called with a :class:`Verdict` for each decision; by default it is a line of JSON in the log
             ``asgi_express.firewall``, ``INFO`` or, refused, ``WARNING``.
         on_refused: an ASGI app that answers instead.
@@ -68,6 +70,7 @@ class ResourceFirewall(Firewall):
         default_policy: Literal["deny", "allow"] = "deny",
         policies: Iterable[Policy] = (),
         enforce: bool = True,
+        strict_paths: bool = False,
         audit: Audit | None = None,
         on_refused: ASGIApp | None = None,
     ) -> None:
@@ -77,6 +80,7 @@ class ResourceFirewall(Firewall):
             default_policy=default_policy,
             policies=policies,
             enforce=enforce,
+            strict_paths=strict_paths,
             audit=audit,
             on_refused=on_refused,
         )
@@ -85,20 +89,13 @@ class ResourceFirewall(Firewall):
             raise ValueError(msg)
         self._target = target
 
-    def explain(self, scope: Scope) -> Verdict:
-        """Return what is decided about a request, and why; nothing is recorded or refused.
+    def _find(self, scope: Scope) -> Matched | Unmatched:
+        found = find(scope, self.app, self)
+        return found if isinstance(found, Matched) else Unmatched("unknown")
 
-        Args:
-            scope: of the request.
-
-        Example::
-
-            firewall = ResourceFirewall(target="reports")
-            firewall.explain(scope).reason  # -> "no actor"
-        """
-        match = matched(scope)
-        if match is not None:
-            return self._decide(scope, self._target, match.method, match.meta)
+    def _verdict_on_found(self, scope: Scope, found: Matched | Unmatched) -> Verdict:
+        if isinstance(found, Matched):
+            return self._decide(scope, self._target, found.method, found.meta)
         method = method_of(scope)
         if method == "HEAD":  # what denies GET must not be passed by asking for the headers
             method = "GET"

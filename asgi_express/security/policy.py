@@ -87,10 +87,17 @@ class Policy:
             raise ValueError(msg)
         return texts
 
+    def fits(self, action: str, resource: str) -> bool:
+        """Tell whether it is about an action and a resource, whatever its conditions say.
+
+        Example: ``Policy("readers", "read", "article:*").fits("read", "article:7")`` is ``True``.
+        """
+        actions, resources = self._patterns
+        return _fits(actions, action) and _fits(resources, resource)
+
     def applies(self, facts: Facts) -> bool:
         """Tell whether it applies to what is asked. Not for programs."""
-        actions, resources = self._patterns
-        if not _fits(actions, facts.action) or not _fits(resources, facts.resource):
+        if not self.fits(facts.action, facts.resource):
             return False
         for condition in self._conditions:
             holds = condition.holds(facts)

@@ -120,7 +120,11 @@ def beside_in_django(request: HttpRequest) -> HttpResponse:
     return HttpResponse(HOST.encode())
 
 
-urlpatterns = [re_path("^" + BESIDE[1:] + "$", beside_in_django)]
+async def echo_in_django(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body, status=201, headers={"content-type": "text/plain", "x-inner": "1"})
+
+
+urlpatterns = [re_path("^" + BESIDE[1:] + "$", beside_in_django), re_path("^echo$", echo_in_django)]
 
 
 def django_app() -> ASGIApp:

@@ -41,6 +41,10 @@ CALLS: dict[str, list[list[Call]]] = {
             Call("GET", "/users/eve", 403, {"reason": "default", "policy": None}),
             Call("GET", "/admin", 403, {"reason": "policy", "policy": "staff only"}),
         ],
+        [
+            Call("GET", "/health", 200, {"ok": True}),
+            Call("GET", "/api/users/7?key=ada", 200, {"number": 7}),
+        ],
     ],
     "error-handler": [
         [

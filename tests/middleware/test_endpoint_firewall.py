@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from asgi_express import Express, Router
 from asgi_express.middleware.endpoint_firewall import EndpointFirewall, Verdict
@@ -313,9 +310,6 @@ async def passed(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-STALE = "the router leaves the record of a route in the scope when that passes on to something without a route"
-
-
 async def test_a_route_that_passes_on_does_not_open_a_mounted_app() -> None:
     app = guarded().get("/*any", lambda req, res, next: next(), meta={"public": True})
     app.mount("/inner", Opaque(passed))
@@ -354,95 +348,3 @@ def test_an_audit_function_is_not_async() -> None:
 
     with pytest.raises(ValueError, match="not async"):
         EndpointFirewall(audit=audit)
-
-
-# -- the property: it decides on exactly the route that then runs
-
-TEMPLATES = ["/", "/admin", "/admin/:id", "/users/:id", "/users/:id/files/*rest", "/a%20b", "/:any"]
-
-
-def recording(steps: list[tuple[str, str | None]], *, passes_on: bool = False) -> Express:
-    """Make an app whose firewall and handlers write down, in order, what was decided on and what ran."""
-
-    def told(verdict: Verdict) -> None:
-        steps.append(("allowed" if verdict.allowed else "refused", verdict.resource))
-
-    def handler(resource: str) -> Any:
-        def run(req: Any, res: Any, next: Any) -> None:
-            steps.append(("ran", resource))
-            if passes_on:
-                next()
-            else:
-                res.send("ok")
-
-        return run
-
-    app = Express()
-    deny = Policy("no admin", "*", ["/admin*", "/in/admin*", "/IN/:x/admin*"], "deny")
-    app.post_match(EndpointFirewall(policies=[Policy("all", "*", "*"), deny], audit=told))
-    for prefix in ("", "/in", "/IN/:x"):
-        router = Router(case_sensitive=prefix == "/in", strict=prefix == "/in")
-        for template in TEMPLATES:
-            router.all(template, handler(prefix + template))
-        app.use(prefix or "/", router)
-    return app
-
-
-PIECES = [
-    "admin",
-    "ADMIN",
-    "%61dmin",
-    "users",
-    "in",
-    "IN",
-    "files",
-    "7",
-    "a%20b",
-    "%2F",
-    "%2f",
-    "/",
-    "/",
-    "//",
-    ".",
-    "..",
-]
-PIECES += ["%2e%2e", "%5c", "%00", "%25", "%C3%A9", ";x=1", "?q=/admin", "%3F", "+", "\\"]
-
-RAW = st.lists(st.sampled_from(PIECES), max_size=8).map(lambda pieces: "/" + "".join(pieces))
-
-
-@pytest.mark.parametrize("passes_on", [False, True])
-@settings(max_examples=2_500, deadline=None)
-@given(target=RAW)
-def test_the_firewall_decides_on_exactly_the_route_that_then_runs(passes_on: bool, target: str) -> None:
-    steps: list[tuple[str, str | None]] = []
-    app = APPS[passes_on](steps)
-    asyncio.run(ask(app, target, **WITH_ADA))
-    for number, (what, resource) in enumerate(steps):
-        if what == "ran":
-            assert steps[number - 1] == ("allowed", resource)
-            assert resource is not None
-            assert "/admin" not in resource
-        elif what == "refused":
-            assert number == len(steps) - 1, "after a refusal nothing runs"
-        else:
-            assert steps[number + 1] == ("ran", resource)
-
-
-class _Reused:
-    """One app for all examples: only the list that it writes to changes."""
-
-    def __init__(self, *, passes_on: bool) -> None:
-        self.steps: list[tuple[str, str | None]] = []
-        self.app = recording(self.steps, passes_on=passes_on)
-
-    def __call__(self, steps: list[tuple[str, str | None]]) -> Any:
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            self.steps.clear()
-            await self.app(scope, receive, send)
-            steps.extend(self.steps)
-
-        return app
-
-
-APPS = {passes_on: _Reused(passes_on=passes_on) for passes_on in (False, True)}

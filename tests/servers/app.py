@@ -18,6 +18,8 @@ from starlette.routing import Route
 from starlette.websockets import WebSocket
 
 from asgi_express import Express, HTTPError, Request, Response, Router
+from asgi_express.middleware import EndpointFirewall
+from asgi_express.security import public
 from asgi_express.types import Next
 
 
@@ -61,6 +63,21 @@ fastapi_app = FastAPI()
 @fastapi_app.get("/items/{item_id}")
 async def item(item_id: int) -> dict[str, int]:
     return {"item": item_id}
+
+
+guarded_app = FastAPI()
+guarded_app.add_middleware(EndpointFirewall, strict_paths=True)
+
+
+@guarded_app.get("/open")
+@public
+async def open_to_all() -> str:
+    return "open"
+
+
+@guarded_app.get("/{secret}")
+async def closed(secret: str) -> str:
+    return secret
 
 
 def wsgi_app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -193,6 +210,7 @@ app.ws("/ws/:room", room)
 
 app.mount("/starlette", starlette_app)
 app.mount("/fastapi", fastapi_app)
+app.mount("/guarded", guarded_app)
 app.mount("/wsgi", WsgiToAsgi(wsgi_app))  # type: ignore[no-untyped-call]
 
 

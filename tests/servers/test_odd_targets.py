@@ -84,3 +84,24 @@ def test_an_odd_target_is_routed_as_it_was_sent(server: Running, method: str, ta
         expected = DIFFERENCES.get(key, expected)
     assert ask(server, method, target) == expected
     assert ask(server, "GET", "/") == (200, "hello")
+
+
+GUARDED = {
+    "/guarded/open": (200, '"open"'),
+    "/guarded/open?x=//": (200, '"open"'),
+    "/guarded/open/": (307, ""),
+    "/guarded/other": (401, "Unauthorized"),
+    "/guarded/%C3%BC": (401, "Unauthorized"),
+    "/guarded/nothing/here": (404, '{"detail":"Not Found"}'),
+    "/guarded/%6Fpen": (400, "Bad Request"),
+    "/guarded//open": (400, "Bad Request"),
+    "/guarded/./open": (400, "Bad Request"),
+    "/guarded/a%2Fb": (400, "Bad Request"),
+    "/guarded/open;x=1": (400, "Bad Request"),
+    "/guarded/%FF": (400, "Bad Request"),
+}
+
+
+@pytest.mark.parametrize("target", GUARDED)
+def test_a_firewall_with_strict_paths_sees_the_target_as_it_was_sent(server: Running, target: str) -> None:
+    assert ask(server, "GET", target) == GUARDED[target]

@@ -162,8 +162,8 @@ SCENES: dict[str, Scene] = {
     "middleware.resource_firewall.ResourceFirewall#2": Scene(
         first=logged_in, then=telling_why, asks=[Ask(text='{"policy":"everybody"}')]
     ),
-    "middleware.endpoint_firewall.EndpointFirewall.explain": Matched(),
-    "middleware.resource_firewall.ResourceFirewall.explain": Matched(),
+    "middleware.endpoint_firewall.EndpointFirewall.uncovered": Scene(asks=[Ask("GET /users", "[]")]),
+    "middleware._firewall.Firewall.explain": Matched(),
     "middleware.session.Session#1": Scene(
         env=SECRETS,
         then=keeping_visits,
