@@ -209,7 +209,7 @@ async def test_a_body_that_was_read_before_is_still_a_form() -> None:
 async def test_a_hostile_content_type_is_refused_in_no_time(kind: str) -> None:
     times = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         assert (await post(FIELD, kind)).status == 415
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.05

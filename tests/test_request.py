@@ -272,11 +272,11 @@ async def test_text_in_another_charset_is_the_clients_fault(
 
 async def test_no_charset_makes_a_megabyte_slow() -> None:
     app = telling(lambda req: req.text())
-    start = time.perf_counter()
+    start = time.process_time()
     for charset in ("punycode", "utf-8", ";" * HOSTILE, "x" * HOSTILE):
         headers = {"content-type": f"text/plain; charset={charset}"}
         assert (await ask(app, body=b"a-" * 500_000, headers=headers)).status in (200, 415)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 # -- JSON

@@ -236,11 +236,11 @@ def test_what_is_reflected_is_a_list_of_header_names(listed: str) -> None:
 
 
 def test_a_flood_of_commas_costs_nothing() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(100):
         assert read_names("," * 8192) == []
         assert read_names("a," * 60_000) is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # -- marks

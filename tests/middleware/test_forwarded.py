@@ -68,10 +68,10 @@ def test_more_elements_than_proxies_can_be_are_no_list() -> None:
 
 @pytest.mark.parametrize("piece", [",", ";", "for=a;", 'for="', '\\"', " ", "=", 'for="\\\\'])
 def test_the_time_is_linear_in_the_length(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     parse_forwarded(piece * (200_000 // len(piece)))
     parse_forwarded('for="' + piece * (200_000 // len(piece)))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 TOKEN = st.text(st.sampled_from("abc019._-!~"), min_size=1)

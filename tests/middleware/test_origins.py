@@ -195,10 +195,10 @@ def test_a_wildcard_never_trusts_what_does_not_end_in_its_domain(text: str) -> N
 
 def test_a_long_origin_costs_nothing() -> None:
     policy = OriginPolicy([SUB, re.compile(r"https://(a+)+\.example\.com")])
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(1000):
         assert policy.settled("https://" + "a" * 60_000) is False
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
