@@ -24,6 +24,7 @@ __all__ = [
     "compressible",
     "examine",
     "read_request",
+    "varied",
     "with_sent_tag",
 ]
 
@@ -108,7 +109,7 @@ class Request(NamedTuple):
     tags: tuple[bytes, ...]
 
 
-def read_request(headers: Iterable[tuple[bytes, bytes]], names: Sequence[str]) -> Request:
+def read_request(headers: Sequence[tuple[bytes, bytes]], names: Sequence[str]) -> Request:
     """Read the headers of a request.
 
     ``"abc-gzip"`` in ``If-None-Match`` or ``If-Match`` is joined by ``"abc"``: the app knows only that. The tag stays
@@ -118,11 +119,21 @@ def read_request(headers: Iterable[tuple[bytes, bytes]], names: Sequence[str]) -
         headers: in lower case, as ASGI has them.
         names: the codings whose tags are ours.
     """
+    accept = b""
+    for name, value in headers:
+        if name in _READ_OF_REQUESTS:
+            if accept or name != b"accept-encoding":
+                return _read_all(list(headers), names)
+            accept = value
+    return Request(accept.decode("latin-1"), no_transform=False, headers=None, tags=())  # nearly always
+
+
+def _read_all(headers: Pairs, names: Sequence[str]) -> Request:
     accepted: list[bytes] = []
     no_transform = False
     tags: list[bytes] = []
     changed: Pairs | None = None
-    for index, (name, value) in enumerate(headers := list(headers)):
+    for index, (name, value) in enumerate(headers):
         if name not in _READ_OF_REQUESTS:
             continue
         if name == b"accept-encoding":
@@ -240,6 +251,13 @@ class Found(NamedTuple):
     length: int | None
     is_fixed: bool
     is_private: bool
+
+
+def varied(headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
+    """Return a copy of the headers of an answer with ``Vary: Accept-Encoding``."""
+    pairs = list(headers)
+    _add_vary(pairs, [index for index, (name, _) in enumerate(pairs) if name.lower() == b"vary"])
+    return pairs
 
 
 def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:

@@ -24,6 +24,7 @@ from asgi_express.middleware._compress_rules import (
     compressible,
     examine,
     read_request,
+    varied,
     with_sent_tag,
 )
 from asgi_express.middleware._encoders import CODINGS, Coding, Encoder, Work, codings, encode, installed
@@ -175,7 +176,6 @@ class _Answer:
 
     _found: Found
     _start: Message
-    _turn: asyncio.Lock
 
     def __init__(self, options: Compress, request: Request, choice: Choice, send: Send, *, is_wanted: bool) -> None:
         self._options = options
@@ -185,6 +185,7 @@ class _Answer:
         self._send = send
         self._stage = _AHEAD
         self._encoder: Encoder | None = None
+        self._turn: asyncio.Lock | None = None
 
     async def send(self, message: Message) -> None:
         """Take a message of the app."""
@@ -195,6 +196,11 @@ class _Answer:
             await self._send(message)
         elif kind == "http.response.body":
             # An app may send from several tasks; while one piece is in a thread, the next one has to wait.
+            if self._turn is None:
+                if self._stage == _HELD and self._is_small_whole(message):
+                    await self._answer(message, self._at_once(message.get("body", b"")))
+                    return
+                self._turn = asyncio.Lock()
             async with self._turn:
                 try:
                     await self._take(message)
@@ -217,23 +223,22 @@ class _Answer:
             await self._release()
 
     async def _begin(self, message: Message) -> None:
-        status: int = message["status"]
-        found = examine(status, message.get("headers", ()))
-        self._start, self._found = message, found
-        if (
-            not self._is_wanted
-            or found.is_fixed
-            or self._is_too_short(found.length)
-            or not self._options._is_compressible(found.content_type)
-        ):
-            headers = found.headers
-            if status == 304 and self._request.tags:
-                sent, names = self._request.tags, self._options._names
-                headers = with_sent_tag(headers, sent, names, self._choice.coding, exact=not self._options._padding)
-            await self._send_start(headers, _PLAIN)
+        self._start = message
+        headers = message.get("headers", ())
+        if self._is_wanted and self._is_for_us(examine(message["status"], headers)):
+            self._stage = _HELD
             return
-        self._turn = asyncio.Lock()
-        self._stage = _HELD
+        headers = varied(headers)
+        if message["status"] == 304 and self._request.tags:
+            sent, names = self._request.tags, self._options._names
+            headers = with_sent_tag(headers, sent, names, self._choice.coding, exact=not self._options._padding)
+        await self._send_start(headers, _PLAIN)
+
+    def _is_for_us(self, found: Found) -> bool:
+        self._found = found
+        return not (
+            found.is_fixed or self._is_too_short(found.length) or not self._options._is_compressible(found.content_type)
+        )
 
     def _is_too_short(self, length: int | None) -> bool:
         return length is not None and length < self._options._min_length and not self._choice.is_needed
@@ -259,8 +264,7 @@ class _Answer:
 
     async def _first(self, message: Message) -> None:
         body: bytes = message.get("body", b"")
-        # BaseHTTPMiddleware of Starlette, for one, announces more after all that there is.
-        if message.get("more_body", False) and self._found.length != len(body):
+        if not self._is_whole(message):
             coding = self._coding
             self._encoder = coding.encoder(None, self._draw())
             await self._send_start(self._headers(None), _CODED)
@@ -269,6 +273,25 @@ class _Answer:
         coded = b""
         if body and not self._is_too_short(len(body)):
             coded = await self._whole(body)
+        await self._answer(message, coded)
+
+    def _is_whole(self, message: Message) -> bool:
+        # BaseHTTPMiddleware of Starlette, for one, announces more after all that there is.
+        return not message.get("more_body", False) or self._found.length == len(message.get("body", b""))
+
+    def _is_small_whole(self, message: Message) -> bool:
+        """Tell whether there is nothing to wait for, which is so for most answers: no lock and no thread."""
+        small = len(message.get("body", b"")) <= self._coding.inline
+        return small and self._options._cache is None and self._is_whole(message)
+
+    def _at_once(self, body: bytes) -> bytes:
+        if not body or self._is_too_short(len(body)):
+            return b""
+        return encode(self._coding.encoder(len(body), self._draw()), body, last=True)
+
+    async def _answer(self, message: Message, coded: bytes) -> None:
+        """Send a whole body, coded if that is of use."""
+        body: bytes = message.get("body", b"")
         if not coded or (len(coded) >= len(body) and not self._choice.is_needed):
             await self._release()
             await self._send(message)
