@@ -77,7 +77,9 @@ _VARY = (b"vary", b"Accept-Encoding")
 _X_GZIP = re.compile(r"(?<![^\s,])x-gzip(?![^\s,;])", re.IGNORECASE)
 
 _TAG = re.compile(rb'(?:W/)?"([^"]*)"')
-_NUMBER = re.compile(rb"[0-9]{1,18}\Z")
+
+# Of a length that can be.
+_DIGITS = 18
 
 # Of an answer with one of these the bytes stay as they are: they are coded, a part, or vouched for (RFC 9530).
 _FIXED = frozenset(
@@ -270,13 +272,14 @@ def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:
     vary: list[int] = []
     for index, (name, value) in enumerate(pairs):
         lower = name.lower()
+        if lower == b"content-type":
+            content_type = value
+            continue
         if lower not in _READ_OF_ANSWERS:
             continue
         match lower:
-            case b"content-type":
-                content_type = value
             case b"content-length":
-                length = int(value) if _NUMBER.match(value) else None
+                length = int(value) if value.isdigit() and len(value) <= _DIGITS else None
             case b"vary":
                 vary.append(index)
             case b"cache-control":
@@ -287,7 +290,10 @@ def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:
                 is_private = True
             case _:
                 is_fixed = True
-    _add_vary(pairs, vary)
+    if vary:
+        _add_vary(pairs, vary)
+    else:
+        pairs.append(_VARY)
     return Found(pairs, content_type, length, is_fixed, is_private)
 
 
