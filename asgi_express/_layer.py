@@ -24,11 +24,12 @@ class Layer:
             parameter cannot be decoded.
         path: the path as it was registered.
         handler: a handler or an ASGI app.
+        name: what ``url_for`` and tools know a mount by; a route has a name of its own.
         route: the handlers of one path, by method.
         router: a router, or an application, walked in its turn.
     """
 
-    __slots__ = ("handler", "match", "path", "patterns", "route", "router")
+    __slots__ = ("handler", "match", "name", "path", "patterns", "route", "router")
 
     def __init__(
         self,
@@ -40,8 +41,10 @@ class Layer:
         handler: Handler | None = None,
         route: Route | None = None,
         router: Router | None = None,
+        name: str | None = None,
     ) -> None:
         self.path = path
+        self.name = name
         self.handler = handler
         self.route = route
         self.router = router
