@@ -114,6 +114,11 @@ TABLE: dict[str, set[str]] = {
         *("_addresses", "_cookies", "_debug_page", "_headers", "_host", "_json", "_mime", "_negotiation", "_ranges"),
         *("_scope", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
     },
+    # a style of application
+    "actions": {
+        *("_camel", "_compose", "_cookies", "_final", "_handlers", "_layer", "_path_regex", "_pattern", "_tokens"),
+        *("_urls", "_verbs", "application", "errors", "middleware", "route", "router"),
+    },
     # the front door
     "": {
         *(
