@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from asgi_express._camel import snake_case_only
 from asgi_express._handlers import ERROR, Handler, classify
 from asgi_express._layer import Layer
-from asgi_express._verbs import Decorator
 from asgi_express.actions import _callbacks
 from asgi_express.actions._calls import Action
 from asgi_express.actions._entries import Entries, Entry
 from asgi_express.actions._marks import marked
+from asgi_express.actions._methods import ActionMethod, split_path
 from asgi_express.actions._request import ActionRequest
 from asgi_express.actions._serve import handler_of, serve_default
 from asgi_express.actions.flow import Flow
@@ -138,84 +138,17 @@ class Actions(Router):
             if mark.is_filter:
                 self._filters.append(mark.fn)
             for method, path in mark.routes:
-                self._actions.replace(*_split_path(path), method, mark.fn, mark.owner)
+                self._actions.replace(*split_path(path), method, mark.fn, mark.owner)
 
     # -- registration
 
-    def match(self, *args: Any, name: str | None = None, meta: Mapping[str, Any] | None = None) -> Any:
-        """Register an action for every method: ``match([name], path, action)``; without an action, be a decorator.
-
-        Raises:
-            MisuseError: the path or the name is taken.
-            PathError: the path is not in Lapis's grammar.
-            TypeError: the arguments are something else.
-
-        Example::
-
-            app.match("user", "/users/:id", lambda self: {"json": self.params})
-        """
-        return self._register_action(None, args, name, meta)
-
-    def get(  # type: ignore[override] # beside (path, handler) it takes (name, path, action)
-        self, *args: Any, name: str | None = None, meta: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Register an action for GET and HEAD; the arguments are those of ``match``.
-
-        Several methods of one path are one route, and its name is the same in each call.
-
-        Raises:
-            MisuseError: the method is taken, or the path has another name.
-
-        Example::
-
-            app.get("note", "/notes/:id", show)
-            app.post("note", "/notes/:id", update)
-        """
-        return self._register_action("GET", args, name, meta)
-
-    def post(  # type: ignore[override] # as for get
-        self, *args: Any, name: str | None = None, meta: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Register an action for POST, as ``get`` does.
-
-        Example::
-
-            app.post("/notes", add)
-        """
-        return self._register_action("POST", args, name, meta)
-
-    def put(  # type: ignore[override] # as for get
-        self, *args: Any, name: str | None = None, meta: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Register an action for PUT, as ``get`` does.
-
-        Example::
-
-            app.put("/notes/:id", change)
-        """
-        return self._register_action("PUT", args, name, meta)
-
-    def patch(  # type: ignore[override] # as for get
-        self, *args: Any, name: str | None = None, meta: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Register an action for PATCH, as ``get`` does.
-
-        Example::
-
-            app.patch("/notes/:id", amend)
-        """
-        return self._register_action("PATCH", args, name, meta)
-
-    def delete(  # type: ignore[override] # as for get
-        self, *args: Any, name: str | None = None, meta: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Register an action for DELETE, as ``get`` does.
-
-        Example::
-
-            app.delete("/notes/:id", remove)
-        """
-        return self._register_action("DELETE", args, name, meta)
+    # ([name], path, action), or a decorator
+    match = ActionMethod(None)
+    get = ActionMethod("GET")  # type: ignore[assignment] # beside (path, handler) it takes (name, path, action)
+    post = ActionMethod("POST")  # type: ignore[assignment] # as for get
+    put = ActionMethod("PUT")  # type: ignore[assignment] # as for get
+    patch = ActionMethod("PATCH")  # type: ignore[assignment] # as for get
+    delete = ActionMethod("DELETE")  # type: ignore[assignment] # as for get
 
     def before_filter(self, fn: Action) -> Action:
         """Run a function before every action and ``default_route``; if it writes, that is the answer.
@@ -285,20 +218,6 @@ class Actions(Router):
         self._renderer.engine(extension, engine)
         return self
 
-    def _register_action(
-        self, method: str | None, args: tuple[Any, ...], name: str | None, meta: Mapping[str, Any] | None
-    ) -> Any:
-        words = args[: sum(isinstance(each, str) for each in args[:2])]
-        rest = list(args[len(words) :])
-        if not rest:
-            return Decorator(lambda fn: self._register_action(method, (*args, fn), name, meta))
-        own_name, path = _split_path(words)
-        if len(rest) > 1 or not callable(rest[0]):
-            msg = f"an action is registered as ([name], path, action), got {args!r}"
-            raise TypeError(msg)
-        self._actions.join(own_name or name, path, method, rest[0], meta)
-        return rest[0]
-
     def _push(self, path: PathSpec, *, end: bool, **what: Any) -> None:
         layer = Layer(path, end=end, strict=self.strict and end, case_sensitive=self.case_sensitive, **what)
         handler: Handler | None = what.get("handler")
@@ -337,15 +256,6 @@ class Actions(Router):
             await serve_default(self, req, res, next)
         else:
             next()
-
-
-def _split_path(words: Sequence[str]) -> tuple[str | None, str]:
-    """Split ``(path)`` or ``(name, path)``."""
-    name, path = (words[0], words[1]) if len(words) == 2 else (None, words[0] if len(words) == 1 else "")
-    if not path.startswith("/") or (name is not None and name.startswith("/")):
-        msg = f"an action is registered as ([name], path, action), the path beginning with a slash; got {words!r}"
-        raise TypeError(msg)
-    return name, path
 
 
 def _check_options(app: Actions) -> None:

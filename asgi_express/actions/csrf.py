@@ -17,6 +17,10 @@ from asgi_express.actions.errors import yield_error
 
 __all__ = ["assert_token", "generate_token", "token_problem", "validate_token"]
 
+# A token may stand in a URL, or in a form that a script writes by hand.
+_URL_SAFE = str.maketrans("+/", "-_")
+_FROM_URL = str.maketrans("-_", "+/")
+
 
 def generate_token(request: Any, data: Any = None) -> str:
     """Return a token for a form; the cookie that it belongs to is set if the client has none.
@@ -37,8 +41,8 @@ def generate_token(request: Any, data: Any = None) -> str:
     if not key:
         key = request.cookies[cookie] = secrets.token_urlsafe(32)
     content = json.dumps({"k": key, "d": data}, allow_nan=False, separators=(",", ":")).encode()
-    token: str = seal.close(urlsafe_b64encode(content).decode())
-    return token
+    text, _, signature = seal.close(urlsafe_b64encode(content).decode()).rpartition(".")
+    return f"{text}.{signature.translate(_URL_SAFE)}"
 
 
 def token_problem(request: Any, check: Callable[[Any], Any] | None = None) -> str | None:
@@ -64,7 +68,8 @@ def token_problem(request: Any, check: Callable[[Any], Any] | None = None) -> st
     key = request.cookies.get(cookie)
     if not key:
         return "csrf: missing token cookie"
-    text, _ = seal.open(token)
+    signed, dot, signature = token.rpartition(".")
+    text, _ = seal.open(signed + dot + signature.translate(_FROM_URL))
     if text is None:
         return "csrf: invalid signature"
     content = json.loads(urlsafe_b64decode(text))  # signed here

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from asgi_express.actions._calls import Action, call
 from asgi_express.errors import ExpressError
@@ -30,7 +30,7 @@ class YieldedError(ExpressError):
         self.errors = [message]
 
 
-def yield_error(message: Any) -> Any:
+def yield_error(message: Any) -> NoReturn:
     """Stop the action with an error.
 
     Raises:
