@@ -44,7 +44,7 @@ def yield_error(message: Any) -> NoReturn:
 
 
 def assert_error(value: T | None, message: Any = "assertion failed!") -> T:
-    """Return a value; stop the action with an error if it is ``None`` or false.
+    """Return a value; stop the action with an error if it is false, as Python means it: ``None``, ``""``, ``0``.
 
     Raises:
         YieldedError: it is.
@@ -53,7 +53,7 @@ def assert_error(value: T | None, message: Any = "assertion failed!") -> T:
 
         user = assert_error(users.get(self.params["id"]), "There is no such user")
     """
-    if value is None or value is False:
+    if not value:
         raise YieldedError(message)
     return value
 

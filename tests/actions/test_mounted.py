@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -92,7 +93,7 @@ async def test_the_lifespan_of_an_actions_app_is_a_router_s() -> None:
     seen: list[str] = []
 
     @asynccontextmanager
-    async def lifespan(app: Any) -> Any:
+    async def lifespan(app: Any) -> AsyncIterator[dict[str, Any]]:
         seen.append("started")
         yield {"database": "here"}
         seen.append("stopped")
