@@ -33,7 +33,7 @@ def rows() -> list[Row]:
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     """Return the names of the tests in a file."""
     functions = ast.walk(ast.parse((TESTS / file).read_text(encoding="utf-8")))
     names = {node.name for node in functions if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
@@ -54,4 +54,4 @@ def test_a_row_names_tests_that_exist(row: Row) -> None:
     named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", shown_by)
     assert ", ".join(f"`{file}::{name}`" for file, name in named) == shown_by != ""
     for file, name in named:
-        assert name in tests_of(file), f"{file}::{name}"
+        assert name in names_in(file), f"{file}::{name}"

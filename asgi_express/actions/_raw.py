@@ -106,6 +106,10 @@ class RawRequest:
 
         Raises:
             BodyError: 413, 415 or 400: it is too large, or broken.
+
+        Example::
+
+            await self.req.read_form()  # before an action runs, it has been read
         """
         kind = (self.express.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in _FORMS:

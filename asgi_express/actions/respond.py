@@ -50,7 +50,10 @@ class Responder:
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """What ``Allow`` says."""
+        """What ``Allow`` says.
+
+        Example: ``respond_to(GET=show).allowed`` is ``("GET", "HEAD")``.
+        """
         head = "GET" in self.actions and "HEAD" not in self.actions and not self._refuses_head
         return (*self.actions, *(("HEAD",) if head else ()))
 

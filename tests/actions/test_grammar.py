@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asgi_express import DecodeError, PathError
+from asgi_express import DecodeError, PathError, UrlError
 from asgi_express._compose import compose
 from asgi_express._index import Index
 from asgi_express._layer import Layer
@@ -165,6 +165,12 @@ URLS: list[tuple[str, dict[str, Any], str]] = [
 @pytest.mark.parametrize(("path", "params", "expected"), URLS)
 def test_urls_are_made_of_the_same_paths(path: str, params: dict[str, Any], expected: str) -> None:
     assert compose([(compile_action_path(path),)], params, "x") == expected
+
+
+@pytest.mark.parametrize(("path", "params"), [("/:id[%d]", {"id": "x"}), ("/*/x", {"splat": "a/x/b"})])
+def test_a_url_that_its_own_route_would_not_match_is_refused(path: str, params: dict[str, Any]) -> None:
+    with pytest.raises(UrlError, match="does not match"):
+        compose([(compile_action_path(path),)], params, "x")
 
 
 def test_the_index_finds_what_the_linear_scan_finds() -> None:
