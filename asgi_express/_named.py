@@ -16,7 +16,7 @@ from asgi_express._compose import check_url, compose, with_query
 from asgi_express._handlers import APP, ROUTER
 from asgi_express._pattern import Pattern
 from asgi_express._scope import encode_path
-from asgi_express.errors import UrlError
+from asgi_express.errors import MisuseError, UrlError
 
 if TYPE_CHECKING:
     from asgi_express.request import Request
@@ -181,17 +181,21 @@ def request_url(req: Request, name: str, params: Mapping[str, Any], query: Mappi
     """Return the URL of a route from where a request is, with the prefixes of mounts and hosts as they are in it.
 
     Raises:
+        MisuseError: the request is over.
         UrlError: there is no such route, or the parameters do not fit.
     """
     _check_name(name)
     walk = req._selection
+    if walk is None:
+        msg = "req.url_for: the request is over; app.url_for knows the names still"
+        raise MisuseError(msg)
     around: list[tuple[Router, str]] = []
-    frame = walk.frame
+    frame: Any = walk.frame
     while frame is not None:
-        if hasattr(frame, "router"):
+        if hasattr(frame, "router"):  # a RouterFrame, whose module imports this one
             around.append((frame.router, frame.base_url))
         frame = frame.parent
-    if not around:  # the request is over
+    if not around:  # nobody has answered, and the walk is at its end
         around.append((walk.root_router, walk._base))
     found, problem = _first_around(around, name, params)
     if found is None and problem is None:

@@ -88,6 +88,7 @@ class Request(Incoming):
         The arguments are those of ``app.url_for``.
 
         Raises:
+            MisuseError: the request is over.
             UrlError: there is no such route, or a parameter is missing, unknown or unfit.
 
         Example::

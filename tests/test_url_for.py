@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.routing import Route as StarletteRoute
 
-from asgi_express import Express, Router, UrlError, next_app
+from asgi_express import Express, MisuseError, Router, UrlError, next_app
 from tests.asgi import ask
 
 
@@ -235,6 +235,14 @@ async def test_a_request_that_nobody_has_answered_knows_the_names_still() -> Non
 
     assert (await ask(app, "/api/nowhere", root_path="/api")).status == 404
     assert late == ["/api/home"]
+
+
+async def test_a_request_that_is_over_has_no_place_to_look_from() -> None:
+    kept: list[Any] = []
+    app = Router().get("/home", lambda req: kept.append(req) or "home", name="home")
+    await ask(app, "/home")
+    with pytest.raises(MisuseError, match="the request is over"):
+        kept[0].url_for("home")
 
 
 async def test_names_that_come_later_are_found_in_a_request() -> None:

@@ -42,15 +42,6 @@ class ActionRoute(Route):
         """
         return self._action.allowed if isinstance(self._action, Responder) else ()
 
-    @property
-    def endpoint(self) -> Callable[..., Any]:
-        """The action, or the last of those by method.
-
-        Example: ``route.endpoint.__name__``
-        """
-        actions = list(self._action.actions.values()) if isinstance(self._action, Responder) else []
-        return actions[-1] if actions else self._action
-
 
 class Entry:
     """One action: its path and name, what answers, and the filters before it."""
@@ -77,6 +68,12 @@ class Entry:
         self.joins = joins  # whether other methods of the path may be added
         self.owner = owner  # the class that defines it, if a class does
         self.route = ActionRoute(path, action, name, meta)
+
+    @property
+    def endpoint(self) -> Callable[..., Any]:
+        """The action, or the last of those by method."""
+        actions = list(self.action.actions.values()) if isinstance(self.action, Responder) else []
+        return actions[-1] if actions else self.action
 
 
 class Entries:
@@ -122,7 +119,7 @@ class Entries:
             if method in actions:
                 msg = f"{method} {path!r} is taken by {name_of(actions[method])}"
                 raise MisuseError(msg)
-            actions[method] = action
+            actions[method] = there.route.endpoint = action
             there.meta = there.route.meta = {**there.route.meta, **(meta or {})}
 
     def replace(self, name: str | None, path: str, method: str | None, action: Action, owner: type) -> None:
@@ -140,9 +137,10 @@ class Entries:
         for other in self.entries:
             if other.path == entry.path or (entry.name is not None and entry.name == other.name):
                 what = f"path {entry.path!r}" if other.path == entry.path else f"name {entry.name!r}"
-                msg = f"the {what} is taken by {name_of(other.route.endpoint)}"
+                msg = f"the {what} is taken by {name_of(other.endpoint)}"
                 raise MisuseError(msg)
         entry.route._add(None, self._handler(entry))
+        entry.route.endpoint = entry.endpoint
         self._count += 1
         place = (entry.pattern.precedence, self._count)
         index = bisect(self._order, place)

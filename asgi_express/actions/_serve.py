@@ -31,7 +31,7 @@ def handler_of(app: Actions, entry: Entry) -> Callable[..., Any]:
         )
         await _serve(app, request, entry.filters, entry.action, next)
 
-    action = entry.route.endpoint
+    action = entry.endpoint
     owner = action if hasattr(action, "__qualname__") else type(action)
     run.__module__, run.__qualname__ = owner.__module__, owner.__qualname__
     return run
