@@ -16,6 +16,7 @@ from asgi_express._compose import check_url, compose, with_query
 from asgi_express._handlers import APP, ROUTER
 from asgi_express._pattern import Pattern
 from asgi_express._scope import encode_path
+from asgi_express._urls import encode_url
 from asgi_express.errors import MisuseError, UrlError
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ class Below(NamedTuple):
     patterns: tuple[Pattern, ...]
     router: Router | None
     app: Any
+
+    def words(self, wanted: str) -> tuple[str, ...]:
+        """Return what a name may be called below the mount: without the name of the mount, and as it is."""
+        if self.name is not None and wanted.startswith(self.name + ":"):
+            return wanted[len(self.name) + 1 :], wanted
+        return (wanted,)
 
 
 class Names:
@@ -80,23 +87,22 @@ def _names(router: Router) -> Names:
 
 def _ways(router: Router, name: str, params: Mapping[str, Any]) -> Iterator[Callable[[], str | None]]:
     """Give a function that makes the path for each route of a name, nearest first; foreign apps come last."""
-    pending: list[tuple[Router, Levels, str]] = [(router, (), name)]
+    pending: list[tuple[Router, Levels, str, tuple[int, ...]]] = [(router, (), name, ())]
     foreign: list[tuple[Levels, Any, str]] = []
-    for each, levels, wanted in pending:  # it grows meanwhile
+    for each, levels, wanted, outer in pending:  # it grows meanwhile
+        if id(each) in outer:
+            continue  # a middleware below the router wraps it
+        around = (*outer, id(each))
         names = _names(each)
         for patterns in names.routes.get(wanted, ()):
             yield partial(compose, (*levels, patterns), params, name)
         for below in names.below:
             inner = (*levels, below.patterns) if below.patterns else levels
-            rest = wanted
-            if below.name is not None:
-                if wanted == below.name:
-                    foreign.append((inner, None, ""))
-                if wanted.startswith(below.name + ":"):
-                    rest = wanted[len(below.name) + 1 :]
-            for word in dict.fromkeys((rest, wanted)):
+            if wanted == below.name:
+                foreign.append((inner, None, ""))
+            for word in below.words(wanted):
                 if below.router is not None:
-                    pending.append((below.router, inner, word))
+                    pending.append((below.router, inner, word, around))
                 else:
                     foreign.append((inner, below.app, word))
     for levels, app, word in foreign:
@@ -156,8 +162,17 @@ def _first_around(
     return None, problem
 
 
+def _every(router: Router) -> list[Router]:
+    """Return the router and all below it."""
+    found = [router]
+    for each in found:  # it grows meanwhile
+        inner = [below.router for below in _names(each).below if below.router is not None]
+        found += [one for one in dict.fromkeys(inner) if one not in found]
+    return found
+
+
 def _forget(router: Router) -> None:
-    for each in router._routers():
+    for each in _every(router):
         each._names = None
 
 
@@ -193,10 +208,10 @@ def request_url(req: Request, name: str, params: Mapping[str, Any], query: Mappi
     frame: Any = walk.frame
     while frame is not None:
         if hasattr(frame, "router"):  # a RouterFrame, whose module imports this one
-            around.append((frame.router, frame.base_url))
+            around.append((frame.router, encode_url(frame.base_url)))
         frame = frame.parent
     if not around:  # nobody has answered, and the walk is at its end
-        around.append((walk.root_router, walk._base))
+        around.append((walk.root_router, encode_url(walk._base)))
     found, problem = _first_around(around, name, params)
     if found is None and problem is None:
         _forget(walk.root_router)
@@ -218,7 +233,7 @@ def _check_name(name: Any) -> None:
 
 
 def _unknown(router: Router, name: str) -> UrlError:
-    known = sorted({each for one in router._routers() for each in _names(one).routes})
+    known = sorted({each for one in _every(router) for each in _names(one).routes})
     close = get_close_matches(name, known, 3)
     if close:
         words = f"did you mean {' or '.join(map(repr, close))}?"

@@ -105,15 +105,18 @@ class Routes:
 
 def _walk(router: Router) -> Iterator[RouteInfo]:
     pending: list[Iterator[RouteInfo | tuple[Router, str]]] = [_of_router(router, "")]
+    around = [router]
     while pending:
         for found in pending[-1]:
             if isinstance(found, RouteInfo):
                 yield found
-            else:
+            elif found[0] not in around:  # a middleware below a router may wrap it
                 pending.append(_of_router(*found))
+                around.append(found[0])
                 break
         else:
             pending.pop()
+            around.pop()
 
 
 def _of_router(router: Router, prefix: str) -> Iterator[RouteInfo | tuple[Router, str]]:

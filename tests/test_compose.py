@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from asgi_express import UrlError
 from asgi_express._compose import check_url, compose, with_query
@@ -150,3 +152,19 @@ QUERIES: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("query", "expected"), QUERIES, ids=str)
 def test_a_query_is_appended(query: Any, expected: str) -> None:
     assert with_query("/a", query) == expected
+
+
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
+
+
+@given(st.sampled_from(["/:a", "/x/:a/:b", "/x{/:a}", "/{a}/y/{b}", "/:a/{b...}", "/*list", "/:a/*list"]), st.data())
+def test_what_is_made_is_read_back_as_it_was(path: str, data: st.DataObject) -> None:
+    (pattern,) = compile_path(path, end=True)
+    params: dict[str, Any] = {key: data.draw(TEXTS) for key in pattern.keys}
+    if "list" in params:
+        params["list"] = data.draw(st.lists(TEXTS, min_size=1))
+    if path.endswith("{b...}"):
+        assume(not params["b"].endswith("/"))  # a slash at the end does not count
+    match = pattern.match(made(path, **params))
+    assert match is not None
+    assert match.params == params

@@ -47,7 +47,7 @@ TABLE: dict[str, set[str]] = {
     "_pattern": {"_path_regex", "_tokens", "errors", "types"},
     "_compose": {"_pattern", "_tokens", "_urls", "errors"},
     "_handlers": {"types"},
-    "_named": {"_compose", "_handlers", "_pattern", "_scope", "errors"},
+    "_named": {"_compose", "_handlers", "_pattern", "_scope", "_urls", "errors"},
     # the request
     "_inbox": {"errors", "types"},
     "_forms": {"_aside", "_charset", "_inbox", "_query", "errors", "types"},

@@ -119,6 +119,11 @@ def test_an_app_that_contains_itself_ends_the_search() -> None:
     loop.app = loop
     app = Router().use(loop).get("/x", nothing, name="x")
     assert app.url_for("x") == "/x"
+    app.use("/again", Around(Router().use(Around(app))))
+    assert app.url_for("x") == "/x"
+    assert [info.template for info in app.routes()] == ["/x"]
+    with pytest.raises(UrlError, match="did you mean 'x'"):
+        app.url_for("xx")
 
 
 def test_names_that_come_later_are_found() -> None:
@@ -205,6 +210,11 @@ async def test_a_request_knows_what_the_host_took_off() -> None:
     app = Router().get("/x", told("x"), name="x").use("/m", Router().get("/y", told("x")))
     for path in ("/x", "/m/y"):
         assert (await ask(app, "/api/v1" + path, root_path="/api/v1")).text == "/api/v1/x"
+
+
+async def test_what_a_client_sends_in_a_prefix_is_encoded_where_it_has_to_be() -> None:
+    app = Router().use("/:user", Router().get("/x", told("x"), name="x"))
+    assert (await ask(app, '/"<b>/x')).text == "/%22%3Cb%3E/x"
 
 
 async def test_url_for_works_in_middleware_routes_in_routes_and_after_the_request() -> None:

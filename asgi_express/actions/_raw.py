@@ -109,7 +109,7 @@ class RawRequest:
 
         Example::
 
-            await self.req.read_form()  # before an action runs, it has been read
+            await self.req.read_form()  # in default_route; before an action runs, it has been read
         """
         kind = (self.express.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in _FORMS:

@@ -91,9 +91,10 @@ class ActionRequest:
         self._flows: dict[str, Flow] = {}
         self._wrote = False
 
-    async def _load(self) -> None:
-        """Read the parameters."""
-        await self.req.read_form()
+    async def _load(self, *, form: bool) -> None:
+        """Read the parameters, those of a form if it is wanted."""
+        if form:
+            await self.req.read_form()
         self.GET, self.POST = self.req.params_get, self.req.params_post
         for params in (self.GET, self.POST):
             add_params(self.params, params)

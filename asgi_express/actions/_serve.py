@@ -38,16 +38,22 @@ def handler_of(app: Actions, entry: Entry) -> Callable[..., Any]:
 
 
 async def serve_default(app: Actions, req: Request, res: Response, next: Next) -> None:
-    """Serve what no action is for."""
+    """Serve what no action is for. A form is not read: it may be for somebody further on."""
     request = app.request_class(app, req, res, route_name="default_route")
-    await _serve(app, request, (), app.default_route, next)
+    await _serve(app, request, (), app.default_route, next, form=False)
 
 
 async def _serve(
-    app: Actions, request: ActionRequest, filters: tuple[list[Action], ...], action: Action, next: Next
+    app: Actions,
+    request: ActionRequest,
+    filters: tuple[list[Action], ...],
+    action: Action,
+    next: Next,
+    *,
+    form: bool = True,
 ) -> None:
     try:
-        await request._load()
+        await request._load(form=form)
         if not await _is_answered(request, (app._filters, *filters)):
             result = await call(action, request)
             if result is PASS_ON:

@@ -202,6 +202,30 @@ async def test_what_the_app_does_not_answer_goes_on_in_the_router_around() -> No
     assert repr(PASS_ON) == "PASS_ON"
 
 
+async def test_a_form_that_no_action_is_for_is_left_to_whom_it_is_for() -> None:
+    app = Actions()
+    app.before_filter(lambda self: None)
+    outer = Express().use(app)
+
+    @outer.post("/upload")
+    async def upload(req: Any) -> str:
+        return b"".join([piece async for piece in req.stream()]).decode()
+
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    assert (await ask(outer, "/upload", "POST", headers=headers, body=b"--b--")).text == "--b--"
+
+
+async def test_default_route_may_read_the_form_itself() -> None:
+    async def default_route(self: Any) -> Any:
+        await self.req.read_form()
+        return {"json": [self.params, self.req.params_post]}
+
+    app = Actions()
+    app.default_route = default_route
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert (await ask(app, "/x?q=1", "POST", headers=headers, body=b"a=1")).json == [{"q": "1"}, {"a": "1"}]
+
+
 # -- an Actions app is a router
 
 
