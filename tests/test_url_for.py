@@ -304,6 +304,16 @@ async def test_the_url_for_of_starlette_and_fastapi_finds_our_names(name: str) -
     assert (await ask(fastapi, "/")).text == "http://127.0.0.1:8000/api/users/7"
 
 
+async def test_an_app_in_ours_in_a_host_finds_its_own_names() -> None:
+    async def home(request: StarletteRequest) -> PlainTextResponse:
+        return PlainTextResponse(str(request.url_for("page", slug="x")))
+
+    inner = Starlette(routes=[StarletteRoute("/", home), StarletteRoute("/{slug}", answer, name="page")])
+    router = Router().mount("/pages", inner)
+    assert (await ask(router, "/pages/")).text == "http://127.0.0.1:8000/pages/x"
+    assert (await ask(Starlette(routes=[Mount("/api", router)]), "/api/pages/")).text.endswith("/api/pages/x")
+
+
 async def test_a_name_that_is_not_ours_goes_on_to_the_next_route_of_the_host() -> None:
     async def home(request: StarletteRequest) -> PlainTextResponse:
         return PlainTextResponse(str(request.url_for("page", slug="x")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
+_log = logging.getLogger("asgi_express.actions")
+
 
 async def render(request: ActionRequest) -> None:
     """Answer as the options say. What may fail comes first, so that nothing of it is in the answer to the error.
@@ -28,7 +31,11 @@ async def render(request: ActionRequest) -> None:
     """
     options = request.options
     res = request.res
-    if options.get("skip_render"):
+    if options.get("skip_render") or (res.finished and not options and not request.buffer):
+        if request.cookies.assigned:
+            _log.warning(
+                "%r were not sent: the action answered itself; self.res.cookie(...) sends them", request.cookies
+            )
         return
     target = None if "json" in options else options.get("redirect_to")
     if target is not None:

@@ -137,6 +137,8 @@ class ActionRequest:
             self._write(thing)
 
     def _write(self, thing: Any) -> None:
+        if thing is None or thing is self.res:
+            return  # nothing, or an answer of its own: return self.res.send(...)
         if isinstance(thing, str):
             self.buffer.append(thing)
         elif isinstance(thing, Mapping):
@@ -154,10 +156,10 @@ class ActionRequest:
         elif isinstance(thing, (list, tuple)):
             for item in thing:
                 self._write(item)
-        elif isawaitable(thing) or (thing is not None and not callable(thing)):
+        elif isawaitable(thing) or not callable(thing):
             msg = f"don't know how to write: ({type(thing).__name__}) {thing!r}"
             raise TypeError(msg)
-        elif thing is not None:
+        else:
             self._write(thing(self.buffer))
 
     def content_for(self, name: str, content: str | None = None) -> Html:

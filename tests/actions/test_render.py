@@ -102,6 +102,31 @@ async def test_skip_render_leaves_the_answer_to_the_action() -> None:
     assert (await ask(app, "/forgotten")).status == 500
 
 
+async def test_an_action_may_answer_with_the_response_of_the_router(caplog: pytest.LogCaptureFixture) -> None:
+    async def pushed(self: Any) -> Any:
+        return await self.res.status(201).send("pushed")
+
+    def unsent(self: Any) -> Any:
+        self.cookies["a"] = "1"
+        return self.res.send("a cookie is missing")
+
+    app = Actions()
+    app.match("/sent", lambda self: self.res.status(201).send("sent"))
+    app.match("/pushed", pushed)
+    app.match("/unsent", unsent)
+    app.match("/twice", lambda self: (self.res.send("one"), "two"))
+    for path in ("/sent", "/pushed"):
+        got = await ask(app, path)
+        assert (got.status, got.text) == (201, path[1:])
+    assert caplog.messages == []
+    assert (await ask(app, "/unsent")).text == "a cookie is missing"
+    assert caplog.messages == [
+        "<cookies: 'a'> were not sent: the action answered itself; self.res.cookie(...) sends them"
+    ]
+    assert (await ask(app, "/twice")).text == "one"
+    assert caplog.messages[1:] == ["GET /twice: HeadersSentError"]
+
+
 # -- views
 
 
