@@ -38,15 +38,21 @@ def compose(levels: Sequence[tuple[Pattern, ...]], params: Mapping[str, Any], na
         UrlError: a parameter is missing, unknown or unfit.
     """
     parts: list[str] = []
-    unused = {key: None for key, value in params.items() if value is not None}
+    used: set[str] = set()
     for patterns in levels:
         pattern, alternative = _choose(patterns, params, name)
         text = "".join([_written(token, params, name) for token in alternative])
         _check_match(pattern, text, name)
         parts.append(text.rstrip("/") if not pattern.end else text)
-        for token in alternative:
-            if not isinstance(token, Text):
-                unused.pop(token.name, None)
+        names = {token.name for token in alternative if not isinstance(token, Text)}
+        if names & used:
+            msg = (
+                f"url_for({name!r}): {min(names & used)!r} is a parameter of two levels, which may differ; "
+                "rename one, or ask from a request below the first"
+            )
+            raise UrlError(msg)
+        used |= names
+    unused = [key for key, value in params.items() if value is not None and key not in used]
     if unused:
         every = {key for patterns in levels for pattern in patterns for key in pattern.keys}
         takes = f"it takes {', '.join(sorted(every))}" if every else "it takes none"

@@ -132,8 +132,11 @@ def _ask_host(app: Any, name: str, params: Mapping[str, Any]) -> str | None:
 
     try:
         return encode_path(str(ask(name, **params)))
-    except (NoMatchFound, AssertionError):  # Starlette asserts that a parameter has no slash, and is not empty
+    except NoMatchFound:
         return None
+    except AssertionError as error:  # how Starlette says that a parameter has a slash, or is empty
+        msg = f"url_for({name!r}): {error}"
+        raise UrlError(msg) from None
 
 
 def _first(router: Router, name: str, params: Mapping[str, Any]) -> tuple[str | None, UrlError | None]:

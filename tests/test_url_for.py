@@ -172,8 +172,11 @@ def test_routes_of_a_mounted_starlette_app_have_urls_too() -> None:
     app.mount("/fn", answer_app)
     assert app.url_for("pages:page", lang="en", slug="a b") == "/pages/en/:a%20b"
     assert app.url_for("page", lang="en", slug="x") == "/pages/en/:x"
-    for params in ({"lang": "en"}, {"lang": "en", "slug": "a/b"}):
-        with pytest.raises(UrlError, match="no route named 'page'"):
+    for params, words in (
+        ({"lang": "en"}, "no route named 'page'"),
+        ({"lang": "en", "slug": "a/b"}, "path separators"),
+    ):
+        with pytest.raises(UrlError, match=words):
             app.url_for("page", params)
     with pytest.raises(UrlError, match="missing parameter 'lang'"):
         app.url_for("page", slug="x")
@@ -204,6 +207,14 @@ async def test_a_request_knows_the_mounts_around_it_with_their_parameters() -> N
     assert (await ask(app, "/users/ada/up")).text == "/"
     assert (await ask(app, "/users/ada/other")).text == "/Users/grace/notes/7"
     assert (await ask(app, "/users/ada/query")).text == "/?a=1"
+
+
+async def test_a_name_of_two_levels_is_told_apart_by_where_the_request_is() -> None:
+    notes = Router().get("/notes/:id", told("note", id=8), name="note")
+    app = Router().use("/users/:id", notes)
+    assert (await ask(app, "/users/1/notes/7")).text == "/users/1/notes/8"
+    with pytest.raises(UrlError, match="'id' is a parameter of two levels, which may differ"):
+        app.url_for("note", id=7)
 
 
 async def test_a_request_knows_what_the_host_took_off() -> None:
