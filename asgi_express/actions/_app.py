@@ -21,7 +21,7 @@ from asgi_express.actions._serve import handler_of, serve_default
 from asgi_express.actions.flow import Flow
 from asgi_express.actions.respond import Responder
 from asgi_express.application import Express
-from asgi_express.errors import MisuseError
+from asgi_express.errors import MisuseError, PathError
 from asgi_express.middleware import Session
 from asgi_express.middleware._session_homes import Seal
 from asgi_express.router import Lifespan, Router
@@ -185,6 +185,7 @@ class Actions(Router):
 
         Raises:
             MisuseError: a path or a name is taken.
+            PathError: the prefix is not like ``/users``.
             TypeError: it is something else.
 
         Example::
@@ -201,6 +202,9 @@ class Actions(Router):
             raise TypeError(msg)
         path = other.path if path is None else path
         name = other.name if name is None else name
+        if path and (not path.startswith("/") or path.endswith("/")):
+            msg = f"include: a prefix begins with a slash and does not end with one, got {path!r}"
+            raise PathError(msg, path=path)
         for entry in list(other._actions.entries):
             action = entry.action.copy() if entry.joins and isinstance(entry.action, Responder) else entry.action
             filters = (other._filters, *entry.filters)
@@ -265,6 +269,8 @@ def _check_options(app: Actions) -> None:
     if isinstance(app.redirect_hosts, str):
         msg = f"Actions: redirect_hosts is a list of hosts, got {app.redirect_hosts!r}"
         raise TypeError(msg)
-    if app.flows is not None and not isinstance(app.flows, (str, Mapping)):
+    classes = app.flows.values() if isinstance(app.flows, Mapping) else ()
+    is_known = app.flows is None or isinstance(app.flows, (str, Mapping))
+    if not is_known or not all(isinstance(each, type) and issubclass(each, Flow) for each in classes):
         msg = f"Actions: flows are classes by name, or a package, got {app.flows!r}"
         raise TypeError(msg)

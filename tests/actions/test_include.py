@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from asgi_express import MisuseError
+from asgi_express import MisuseError, PathError
 from asgi_express.actions import Actions
 from tests.asgi import ask
 
@@ -87,6 +87,12 @@ async def test_what_is_registered_afterwards_is_not_included_and_changes_nothing
             404,
         ]
     assert (first.url_for("a_x"), second.url_for("b_x"), inner.url_for("x")) == ("/x", "/x", "/x")
+
+
+@pytest.mark.parametrize("prefix", ["users", "/users/", "/"])
+def test_a_prefix_begins_with_a_slash_and_does_not_end_with_one(prefix: str) -> None:
+    with pytest.raises(PathError, match="begins with a slash and does not end with one"):
+        Actions().include(users(), path=prefix)
 
 
 def test_names_that_collide_are_refused() -> None:

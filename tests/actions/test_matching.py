@@ -265,6 +265,7 @@ async def test_websockets_pass_the_actions_by() -> None:
         ({"session": {"idle": 60}}, "take a secret"),
         ({"redirect_hosts": "example.org"}, "redirect_hosts is a list"),
         ({"flows": 7}, "flows are classes by name, or a package"),
+        ({"flows": {"accounts": dict}}, "flows are classes by name, or a package"),
     ],
 )
 def test_wrong_options_are_refused_with_words(options: dict[str, Any], words: str) -> None:
