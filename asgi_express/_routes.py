@@ -72,7 +72,8 @@ class Routes:
 
         Example::
 
-            [route.template for route in app.routes()]
+            app.get("/users/:id", show)
+            [route.template for route in app.routes()]  # -> ["/users/:id"]
         """
         answering = ("route", "websocket", "app")
         return tuple(info for info in _walk(self._router) if everything or info.kind in answering)

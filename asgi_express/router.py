@@ -366,7 +366,7 @@ class Router(RouterVerbs):
         Example::
 
             app.get("/users/:id", show, name="user")
-            app.url_for("user", id=7)  # /users/7
+            app.url_for("user", id=7)  # -> "/users/7"
         """
         return router_url(self, name, {**(params or {}), **values}, query)
 

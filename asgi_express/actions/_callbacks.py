@@ -56,7 +56,7 @@ def handle_error(self: ActionRequest, err: Exception, trace: str) -> Any:
 
     Example::
 
-        app.handle_error = lambda self, err, trace: {"render": "error"}  # with the status of the error
+        app.handle_error = lambda self, err, trace: {"render": "error"}
     """
     raise err
 

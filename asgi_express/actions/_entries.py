@@ -28,18 +28,12 @@ class ActionRoute(Route):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that it answers; ``"*"`` for every one.
-
-        Example: ``("GET", "POST")``
-        """
+        """The methods that it answers; ``"*"`` for every one."""
         return tuple(self._action.actions) if isinstance(self._action, Responder) else ("*",)
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """What ``Allow`` says of it.
-
-        Example: ``("GET", "HEAD")``
-        """
+        """What ``Allow`` says of it."""
         return self._action.allowed if isinstance(self._action, Responder) else ()
 
 

@@ -64,7 +64,7 @@ class RawRequest:
     def headers(self) -> MutableHeaders:
         """The headers, case-insensitive.
 
-        Example: ``self.req.headers["user-agent"]``
+        Example: ``self.req.headers["Accept"]`` is ``"text/html"`` for ``Accept: text/html``.
         """
         return self.express.headers
 
@@ -72,7 +72,7 @@ class RawRequest:
     def cmd_url(self) -> str:
         """The path and query as the client sent them; ``request_uri`` is the same.
 
-        Example: ``self.req.cmd_url`` is ``"/users?page=2"``.
+        Example: ``self.req.cmd_url`` is ``"/users?page=2"`` for ``/users?page=2``.
         """
         return self.express.original_url
 
@@ -102,14 +102,14 @@ class RawRequest:
         return ParsedURL(express.protocol, host, int(port) if is_port else None, path, query if mark else None)
 
     async def read_form(self) -> None:
-        """Read the form, if one was sent.
+        """Read the form, if one was sent. Before an action runs, it has been read; ``default_route`` does it itself.
 
         Raises:
             BodyError: 413, 415 or 400: it is too large, or broken.
 
         Example::
 
-            await self.req.read_form()  # in default_route; before an action runs, it has been read
+            await self.req.read_form()
         """
         kind = (self.express.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind in _FORMS:

@@ -204,7 +204,7 @@ class ActionRequest:
 
         Example::
 
-            self.url_for("user", id=7)
+            self.url_for("user", id=7)  # -> "/users/7"
         """
         if isinstance(target, str):
             return self.req.express.url_for(target, {**(params or {}), **values}, query=query)
@@ -230,7 +230,7 @@ class ActionRequest:
 
         Example::
 
-            self.build_url("hello", port=8080)  # http://localhost:8080/hello
+            self.build_url("hello", port=8080)  # -> "http://localhost:8080/hello"
         """
         if path is not None and _ABSOLUTE.match(path):
             return path

@@ -23,7 +23,7 @@ _FROM_URL = str.maketrans("-_", "+/")
 
 
 def generate_token(request: Any, data: Any = None) -> str:
-    """Return a token for a form; the cookie that it belongs to is set if the client has none.
+    """Return a token for the field ``csrf_token`` of a form; the cookie that it belongs to is set if there is none.
 
     Args:
         request: the request object.
@@ -34,7 +34,7 @@ def generate_token(request: Any, data: Any = None) -> str:
 
     Example::
 
-        self.token = csrf.generate_token(self)  # <input type="hidden" name="csrf_token" value="{{ token }}">
+        self.token = csrf.generate_token(self)
     """
     seal, cookie = request.app._csrf
     key = request.cookies.get(cookie)
@@ -59,7 +59,7 @@ def token_problem(request: Any, check: Callable[[Any], Any] | None = None) -> st
 
     Example::
 
-        problem = csrf.token_problem(self, lambda data: data == self.session["user"])
+        csrf.token_problem(self, lambda data: data == self.session["user"])  # -> "missing csrf token"
     """
     seal, cookie = request.app._csrf
     token = request.params.get("csrf_token") or request.req.get("X-CSRF-Token")
@@ -88,8 +88,7 @@ def validate_token(request: Any, check: Callable[[Any], Any] | None = None) -> b
 
     Example::
 
-        if not csrf.validate_token(self):
-            return {"status": 403}
+        csrf.validate_token(self)  # -> False
     """
     return token_problem(request, check) is None
 
@@ -103,7 +102,7 @@ def assert_token(request: Any, check: Callable[[Any], Any] | None = None) -> Non
 
     Example::
 
-        csrf.assert_token(self)
+        csrf.assert_token(self)  # -> None
     """
     problem = token_problem(request, check)
     if problem is not None:

@@ -38,7 +38,8 @@ def yield_error(message: Any) -> NoReturn:
 
     Example::
 
-        yield_error("The password is wrong")
+        def sign_in(self):
+            yield_error("The password is wrong")
     """
     raise YieldedError(message)
 
@@ -51,7 +52,7 @@ def assert_error(value: T | None, message: Any = "assertion failed!") -> T:
 
     Example::
 
-        user = assert_error(users.get(self.params["id"]), "There is no such user")
+        user = assert_error(users.get(self.params["id"]), "There is no such user")  # -> "Ada"
     """
     if not value:
         raise YieldedError(message)

@@ -27,7 +27,7 @@ class Flow:
             expose_assigns = ["user"]
 
             def load(self):
-                self.user = users[self.params["id"]]  # params is the request's; user is for the view
+                self.user = users[self.params["id"]]
     """
 
     expose_assigns: ClassVar[bool | Collection[str]] = False
