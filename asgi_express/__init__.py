@@ -12,6 +12,7 @@
 from typing import TYPE_CHECKING, Any
 
 from asgi_express._handlers import blocking
+from asgi_express._routes import RouteInfo
 from asgi_express._scope import next_app
 from asgi_express.application import Express
 from asgi_express.cookies import cookie_parser
@@ -24,6 +25,7 @@ from asgi_express.errors import (
     HTTPError,
     MisuseError,
     PathError,
+    UrlError,
 )
 from asgi_express.request import Request
 from asgi_express.response import Response
@@ -57,8 +59,10 @@ __all__ = [
     "Request",
     "Response",
     "Route",
+    "RouteInfo",
     "RouteMatch",
     "Router",
+    "UrlError",
     "blocking",
     "cookie_parser",
     "json",

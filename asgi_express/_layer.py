@@ -22,17 +22,18 @@ class Layer:
     Attributes:
         match: returns the first match of its paths with the path of a request; raises ``DecodeError`` where a
             parameter cannot be decoded.
-        path: the path as it was registered.
+        path: the path as it was registered; a pattern that was compiled elsewhere is taken as it is.
         handler: a handler or an ASGI app.
+        name: what ``url_for`` and tools know a mount by; a route has a name of its own.
         route: the handlers of one path, by method.
         router: a router, or an application, walked in its turn.
     """
 
-    __slots__ = ("handler", "match", "path", "patterns", "route", "router")
+    __slots__ = ("handler", "match", "name", "path", "patterns", "route", "router")
 
     def __init__(
         self,
-        path: PathSpec,
+        path: PathSpec | Pattern,
         *,
         end: bool,
         strict: bool = False,
@@ -40,12 +41,18 @@ class Layer:
         handler: Handler | None = None,
         route: Route | None = None,
         router: Router | None = None,
+        name: str | None = None,
     ) -> None:
-        self.path = path
+        self.path: PathSpec = path.source if isinstance(path, Pattern) else path
+        self.name = name
         self.handler = handler
         self.route = route
         self.router = router
-        self.patterns: tuple[Pattern, ...] = compile_path(path, end=end, strict=strict, case_sensitive=case_sensitive)
+        self.patterns: tuple[Pattern, ...] = (
+            (path,)
+            if isinstance(path, Pattern)
+            else compile_path(path, end=end, strict=strict, case_sensitive=case_sensitive)
+        )
         # Nearly always there is one path: its own method, without a call around it.
         self.match: Callable[[str], Match | None] = self.patterns[0].match if len(self.patterns) == 1 else self._match
 

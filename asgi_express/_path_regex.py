@@ -29,7 +29,7 @@ from typing import Final
 from asgi_express._tokens import Capture, FlatToken, Param, Text, Wildcard
 from asgi_express.errors import PathError
 
-__all__ = ["MAX_WORK", "work_of", "write_regex"]
+__all__ = ["MAX_WORK", "literal", "work_of", "write_regex"]
 
 MAX_WORK: Final = 20
 """The most work that the combinations of one path may add up to."""
@@ -61,7 +61,7 @@ def write_regex(sequence: Sequence[FlatToken], path: str) -> str:
     for index, token in enumerate(sequence):
         if isinstance(token, Text):
             between = token.value
-            source.append(_literal(between))
+            source.append(literal(between))
             if isinstance(captured, Wildcard):
                 after_wildcard = between
             if "/" in between:
@@ -108,7 +108,7 @@ def _param(token: Param, between: str, following: Sequence[FlatToken], here: Col
     if ahead is not None:
         return _until("/", ahead) + "+"
     if Param in here:
-        return f"{_until('/', between)}+|{_literal(between)}"
+        return f"{_until('/', between)}+|{literal(between)}"
     return "[^/]++" if _segment_ends(following) else "[^/]+"
 
 
@@ -122,7 +122,7 @@ def _wildcard(token: Wildcard, between: str, after_wildcard: str) -> str:
     if after_wildcard.startswith("/"):
         return guarded
     # Or one whole segment, should the text begin in it: only the ends that were not tried yet.
-    return f"{guarded}|{_until('/', after_wildcard)}*(?={_literal(after_wildcard)})[^/]+"
+    return f"{guarded}|{_until('/', after_wildcard)}*(?={literal(after_wildcard)})[^/]+"
 
 
 def _text_to_wildcard(tokens: Sequence[FlatToken]) -> str | None:
@@ -139,12 +139,12 @@ def _text_to_wildcard(tokens: Sequence[FlatToken]) -> str | None:
 def _until(*texts: str) -> str:
     """Write one character at which none of the texts begins; empty ones do not count."""
     single = "".join([re.escape(text) for text in texts if len(text) == 1 and text.isascii()])
-    long = [_literal(text) for text in texts if len(text) > 1 or not text.isascii()]
+    long = [literal(text) for text in texts if len(text) > 1 or not text.isascii()]
     char = f"[^{single}]" if single else "."
     return f"(?:(?!{'|'.join(long)}){char})" if long else char
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Write literal text; outside ASCII also in its percent-encoded form."""
     return "".join([re.escape(char) if char.isascii() else _encoded(char) for char in text])
 

@@ -4,6 +4,7 @@
 
     ExpressError
     ├── PathError            a path that cannot be compiled            (also TypeError)
+    ├── UrlError             ``url_for`` cannot make a URL             (also LookupError)
     ├── MisuseError          a rule of the framework was broken        (also RuntimeError)
     │   └── HeadersSentError the answer is already on its way
     └── HTTPError            an answer: status, type, message, headers
@@ -62,6 +63,7 @@ __all__ = [
     "UnprocessableEntity",
     "UnsupportedMediaType",
     "UpgradeRequired",
+    "UrlError",
 ]
 
 
@@ -89,6 +91,10 @@ class MisuseError(ExpressError, RuntimeError):
 
 class HeadersSentError(MisuseError):
     """Something was to be decided about an answer that is already on its way."""
+
+
+class UrlError(ExpressError, LookupError):
+    """No URL can be made of a name and parameters; the message says what is missing, too many, or of no use."""
 
 
 class HTTPError(ExpressError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 from asgi_express import _addresses, _cookies, _freshness, _negotiation
 from asgi_express._camel import snake_case_only
 from asgi_express._incoming import Incoming
+from asgi_express._named import request_url
 from asgi_express._ranges import RangeResult, parse_range
 
 __all__ = ["Request"]
@@ -71,6 +72,30 @@ class Request(Incoming):
         if self._query is None or self._query[0] != text:
             self._query = (text, self._settings.parse_query(text))
         return self._query[1]
+
+    def url_for(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        query: Mapping[str, Any] | str | None = None,
+        **values: Any,
+    ) -> str:
+        """Return the path of a named route, with the prefixes of mounts and hosts as they are in this request.
+
+        The name is looked for in the router that is handling the request, then in those around it, then in the host.
+        The arguments are those of ``app.url_for``.
+
+        Raises:
+            MisuseError: the request is over.
+            UrlError: there is no such route, or a parameter is missing, unknown or unfit.
+
+        Example::
+
+            res.redirect(req.url_for("user", id=7))
+        """
+        return request_url(self, name, {**(params or {}), **values}, query)
 
     # -- what the client prefers
 

@@ -16,6 +16,8 @@ from asgi_express._handlers import APP, ERROR, ROUTER, Handler, app_handler, cla
 from asgi_express._index import Index
 from asgi_express._layer import Layer
 from asgi_express._lifespan import serve_lifespan, started
+from asgi_express._named import Names, router_url
+from asgi_express._routes import Routes
 from asgi_express._settings import Settings
 from asgi_express._verbs import Decorator, RouterVerbs
 from asgi_express.errors import MisuseError
@@ -77,6 +79,7 @@ class Router(RouterVerbs):
         self.raise_errors = raise_errors
         self.stack: list[Layer] = []
         self._index: Index | None = None
+        self._names: Names | None = None
         self.post_handlers: tuple[Handler, ...] = ()
         self.param_callbacks: dict[str, list[Handler]] = {}
         self.settings = Settings()
@@ -133,10 +136,10 @@ class Router(RouterVerbs):
             self._use("/" if path is None else path, handler)
         return self
 
-    def _use(self, path: PathSpec, handler: Handler) -> None:
+    def _use(self, path: PathSpec, handler: Handler, name: str | None = None) -> None:
         if isinstance(handler.fn, Router):
             self._check_cycle(handler.fn)
-            self._push(path, end=False, router=handler.fn)
+            self._push(path, end=False, router=handler.fn, name=name)
             handler.fn._used_by(self, path)
         else:
             self._push(path, end=False, handler=handler)
@@ -152,7 +155,7 @@ class Router(RouterVerbs):
         Args:
             path: the prefix.
             app: any ASGI 3 app.
-            name: what ``url_for`` and tools know the mount by.
+            name: what ``url_for`` and tools know the mount by: ``url_for("admin:user", id=7)``.
 
         Raises:
             PathError: the path cannot be compiled.
@@ -160,11 +163,12 @@ class Router(RouterVerbs):
 
         Example::
 
-            app.mount("/admin", admin_app)
+            app.mount("/admin", admin_app, name="admin")
         """
         if isinstance(app, Router):
-            return self.use(path, app)
-        self._push(path, end=False, handler=app_handler(app, "mount()", opaque=True))
+            self._use(path, Handler(app, ROUTER), name)
+        else:
+            self._push(path, end=False, handler=app_handler(app, "mount()", opaque=True), name=name)
         return self
 
     def route(self, path: PathSpec, *, name: str | None = None, meta: Mapping[str, Any] | None = None) -> Route:
@@ -334,6 +338,48 @@ class Router(RouterVerbs):
                 elif layer.route is not None:
                     below.extend(cast("Router", handler.fn) for handler in layer.route._stack if handler.kind == ROUTER)
             pending.extend(reversed(below))
+
+    # -- names
+
+    def url_for(
+        self,
+        name: str,
+        params: Mapping[str, Any] | None = None,
+        /,
+        *,
+        query: Mapping[str, Any] | str | None = None,
+        **values: Any,
+    ) -> str:
+        """Return the path of a named route, from this router on, through whatever is mounted in it.
+
+        Inside a request, ``req.url_for`` also knows what is around this router.
+
+        Args:
+            name: the route's; ``"mount:route"`` for one below a named mount.
+            params: parameters by name, for names that are no identifiers or ``query``.
+            query: values by name, or text.
+            **values: parameters by name: text, numbers, lists for wildcards, objects with ``url_key``.
+
+        Raises:
+            UrlError: there is no such route, or a parameter is missing, unknown or unfit.
+
+        Example::
+
+            app.get("/users/:id", show, name="user")
+            app.url_for("user", id=7)  # -> "/users/7"
+        """
+        return router_url(self, name, {**(params or {}), **values}, query)
+
+    @property
+    def routes(self) -> Routes:
+        """Call it for a description of all routes in the tree; a host iterates over it to find our names.
+
+        Example::
+
+            for route in app.routes():
+                print(*route.methods, route.template, route.name)
+        """
+        return Routes(self)
 
     # -- lifespan
 

@@ -10,11 +10,15 @@ import pytest
 
 import asgi_express
 from asgi_express import Express, Request, Response, Route, Router, middleware, security, stores
+from asgi_express.actions import ActionRequest, Actions, RawRequest, Responder
 from asgi_express.security import TokenValidator
 from asgi_express.sse import Event, EventStream
 from asgi_express.stores import Store, StoreUnavailable
 
-CLASSES: tuple[type, ...] = (Request, Response, Router, Express, Route, EventStream, Event)
+CLASSES: tuple[type, ...] = (
+    *(Request, Response, Router, Express, Route, EventStream, Event),
+    *(Actions, ActionRequest, RawRequest, Responder),
+)
 FUNCTIONS = [name for name in asgi_express.__all__ if inspect.isfunction(getattr(asgi_express, name))]
 
 

@@ -45,11 +45,14 @@ TABLE: dict[str, set[str]] = {
     "_tokens": {"errors"},
     "_path_regex": {"_tokens", "errors"},
     "_pattern": {"_path_regex", "_tokens", "errors", "types"},
+    "_compose": {"_pattern", "_tokens", "_urls", "errors"},
+    "_handlers": {"types"},
+    "_named": {"_compose", "_handlers", "_pattern", "_scope", "_urls", "errors"},
     # the request
     "_inbox": {"errors", "types"},
     "_forms": {"_aside", "_charset", "_inbox", "_query", "errors", "types"},
     "_incoming": {"_aside", "_charset", "_events", "_inbox", "_json_text", "_units", "errors", "types"},
-    "request": {"_addresses", "_camel", "_cookies", "_freshness", "_incoming", "_negotiation", "_ranges"},
+    "request": {"_addresses", "_camel", "_cookies", "_freshness", "_incoming", "_named", "_negotiation", "_ranges"},
     # the response
     "_outgoing": {"_events", "errors", "types"},
     "_heading": {"_cookies", "_headers", "_mime", "_outgoing", "_urls", "errors", "types"},
@@ -62,7 +65,6 @@ TABLE: dict[str, set[str]] = {
         *("errors", "types"),
     },
     # handlers and stacks
-    "_handlers": {"types"},
     "_host": {"_handlers", "_scope", "types"},
     "_verbs": {"types"},
     "_layer": {"_handlers", "_pattern", "types"},
@@ -91,11 +93,12 @@ TABLE: dict[str, set[str]] = {
         ),
     },
     # what users register on
+    "_routes": {"_handlers", "_named", "_pattern", "errors"},
     "_lifespan": {"_handlers", "_scope", "errors", "types"},
     "route": {"_handlers", "_host", "_pattern", "_verbs", "types"},
     "router": {
-        *("_camel", "_dispatch", "_handlers", "_index", "_layer", "_lifespan", "_settings", "_verbs"),
-        *("errors", "route", "types"),
+        *("_camel", "_dispatch", "_handlers", "_index", "_layer", "_lifespan", "_named", "_routes", "_settings"),
+        *("_verbs", "errors", "route", "types"),
     },
     "application": {"_camel", "_events", "_verbs", "errors", "router"},
     # used by applications, not by the core
@@ -111,10 +114,26 @@ TABLE: dict[str, set[str]] = {
         *("_addresses", "_cookies", "_debug_page", "_headers", "_host", "_json", "_mime", "_negotiation", "_ranges"),
         *("_scope", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
     },
+    # a style of application
+    "actions": {
+        *("_camel", "_compose", "_cookies", "_final", "_handlers", "_layer", "_path_regex", "_pattern", "_tokens"),
+        *("_urls", "_verbs", "application", "errors", "middleware", "route", "router"),
+    },
     # the front door
     "": {
-        *("_handlers", "_scope", "application", "cookies", "errors", "request", "response", "route", "router"),
-        *("static", "types"),
+        *(
+            "_handlers",
+            "_routes",
+            "_scope",
+            "application",
+            "cookies",
+            "errors",
+            "request",
+            "response",
+            "route",
+            "router",
+        ),
+        *("router", "static", "types"),
     },
 }
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from asgi_express import Router
-from tests import test_docs, test_readme
+from tests import test_docs, test_guides, test_readme
 from tests.asgi import ask
 from tests.middleware import test_docs as test_middleware_pages
 
@@ -76,6 +76,7 @@ def test_every_python_block_of_every_page_is_run_by_a_test() -> None:
         "README.md": len(test_readme.CALLS),
         "docs/migrating-from-express.md": len(test_docs.sections()),
         **{f"docs/middleware/{name}.md": len(calls) for name, calls in test_middleware_pages.CALLS.items()},
+        **{f"docs/{page}": len(test_guides.blocks(page)) for page in test_guides.GUIDES},
         **{page: len(blocks) for page, blocks in BLOCKS.items()},
     }
     assert {page: count(page) for page in pages() if count(page)} == run

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.docstrings.examples import Example
 from tests.docstrings.scene import Handled, Matched, Scene
-from tests.docstrings.scenes import applications, guards, requests, responses, state, tokens
+from tests.docstrings.scenes import actions, applications, guards, requests, responses, state, tokens
 
 SCENES: dict[str, Scene] = {
+    **actions.SCENES,
     **applications.SCENES,
     **guards.SCENES,
     **requests.SCENES,
@@ -21,6 +22,7 @@ _DEFAULTS: dict[str, Scene] = {
     "request.": Handled(),
     "response.": Handled(),
     "route.RouteMatch.": Matched(),
+    "actions._raw.": actions.Acting(),
 }
 
 

@@ -1,0 +1,1 @@
+"""Actions: applications in the style of Lapis."""
