@@ -35,7 +35,7 @@ class Request(Incoming):
         file, files, parts: what ``multipart`` left here; ``None`` before.
         scope: the ASGI scope.
         app: the application that is handling the request; ``None`` in a bare router.
-        res: the response.
+        res: the response, until the request is over.
     """
 
     __slots__ = ()
