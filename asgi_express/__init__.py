@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from asgi_express.body.raw import raw as raw
     from asgi_express.body.text import text as text
     from asgi_express.body.urlencoded import urlencoded as urlencoded
+    from asgi_express.gateway import load as load
     from asgi_express.middleware import Session
 
 __version__ = "0.1.0"
@@ -66,6 +67,7 @@ __all__ = [
     "blocking",
     "cookie_parser",
     "json",
+    "load",
     "multipart",
     "next_app",
     "raw",
@@ -85,6 +87,10 @@ def __getattr__(name: str) -> Any:
         from asgi_express import body
 
         return getattr(body, name)
+    if name == "load":
+        from asgi_express.gateway import load
+
+        return load
     msg = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(msg)
 

@@ -90,7 +90,7 @@ def test_the_package_tells_type_checkers_that_it_is_typed() -> None:
             [
                 *("uvicorn", "jinja2", "orjson", "redis", "yaml", "itsdangerous", "fastapi", "brotli"),
                 *("asgi_express.middleware", "asgi_express.body", "asgi_express.stores", "asgi_express.server"),
-                *("asgi_express.views", "asgi_express.sse", "asgi_express._mime_types"),
+                *("asgi_express.views", "asgi_express.sse", "asgi_express._mime_types", "asgi_express.gateway"),
             ],
         ),
         (

@@ -119,6 +119,10 @@ TABLE: dict[str, set[str]] = {
         *("_camel", "_compose", "_cookies", "_final", "_handlers", "_layer", "_path_regex", "_pattern", "_tokens"),
         *("_urls", "_verbs", "application", "errors", "middleware", "route", "router"),
     },
+    "gateway": {
+        *("_handlers", "_json", "_lifespan", "_scope", "_units", "application", "errors", "middleware"),
+        *("request", "response", "router", "security", "sse", "static", "stores", "types"),
+    },
     # the front door
     "": {
         *(
@@ -144,7 +148,7 @@ GROWING = {"middleware", "security"}
 LATE: dict[str, set[str]] = {
     "_dispatch": {"_sockets"},  # what Starlette imports for WebSockets is a sixth of the whole
     "_incoming": {"_forms"},  # only requests with forms need it
-    "": {"body", "middleware"},  # parsers and sessions are for those who use them
+    "": {"body", "gateway", "middleware"},  # for those who use them: parsers, files of entries, sessions
     "_files": {"_sendfile"},  # only answers with files need it
     "_mime": {"_mime_types"},  # a table of 45 kB
     "application": {"server", "views"},  # need extras: uvicorn, an engine

@@ -1,0 +1,153 @@
+"""Functions of ``function.python``: modules are imported, names found in them, shapes checked."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import importlib.util
+import inspect
+import itertools
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from asgi_express._handlers import classify
+from asgi_express.gateway._problems import Wrong, closest, listed
+from asgi_express.gateway.http._exchange import exchanging
+
+__all__ = ["Modules", "endpoint"]
+
+_number = itertools.count(1)
+
+
+class Modules:
+    """The modules that one registry has imported. Functions of one file share one module.
+
+    A file is run anew for each registry, so that a new one sees new code while the old one goes on with the old.
+    A module of Python's path is imported once, as Python does.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[Path, ModuleType | Wrong] = {}
+        self._number = next(_number)
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files that were run."""
+        return frozenset(self._files)
+
+    def function(self, source: str, name: str, base: Path) -> Callable[..., Any]:
+        """Return a function.
+
+        Raises:
+            Wrong: the module cannot be imported, or has no such function.
+        """
+        module = self._module(source, base)
+        found = getattr(module, name, None)
+        if not callable(found):
+            names = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
+            own = [each for each in names if getattr(getattr(module, each), "__module__", None) == module.__name__]
+            words = (
+                f"{name!r} in {source} is no function"
+                if hasattr(module, name)
+                else f"{source} has no function {name!r}"
+            )
+            advice = closest(name, names, otherwise=f"there are {listed(own)}")
+            raise Wrong(words, code="missing-function", suggestion=advice)
+        function: Callable[..., Any] = found
+        return function
+
+    def close(self) -> None:
+        """Forget the files' modules."""
+        for module in self._files.values():
+            if isinstance(module, ModuleType):
+                sys.modules.pop(module.__name__, None)
+
+    def _module(self, source: str, base: Path) -> ModuleType:
+        kind, _, rest = source.partition(":")
+        if kind == "module":
+            try:
+                return importlib.import_module(rest)
+            except Exception as error:  # whatever its code does
+                raise _broken(source, error) from error
+        path = (base / rest.removeprefix("//")).resolve()
+        if path not in self._files:
+            try:
+                self._files[path] = self._run(path, source)
+            except Wrong as error:
+                self._files[path] = error
+        module = self._files[path]
+        if isinstance(module, Wrong):
+            raise module
+        return module
+
+    def _run(self, path: Path, source: str) -> ModuleType:
+        if not path.is_file():
+            beside = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
+            raise Wrong(f"there is no file {source}", code="missing-file", suggestion=closest(path.name, beside))
+        name = f"_gateway_{self._number}_{len(self._files)}_{path.stem}"
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None:
+            raise Wrong(f"{source} is not a Python file", code="missing-file", suggestion="its name ends with .py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look there
+        try:
+            # From the text, not from cached bytecode: that may be of a file of the same second and size.
+            exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - this is what importing is
+        except Exception as error:
+            del sys.modules[name]
+            raise _broken(source, error) from error
+        return module
+
+
+def _broken(source: str, error: Exception) -> Wrong:
+    frames = traceback.extract_tb(error.__traceback__)
+    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
+    file = Path(error.filename if isinstance(error, SyntaxError) and error.filename else frames[-1].filename).name
+    place = f" ({file}, line {line})" if line else ""
+    words = error.msg if isinstance(error, SyntaxError) else str(error)
+    message = f"{source} cannot be imported: {type(error).__name__}: {words}{place}"
+    return Wrong(message, code="missing-function")
+
+
+def endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a handler for a function of ``()``, ``(req)``, ``(req, res)`` or ``(req, res, next)``.
+
+    Raises:
+        TypeError: it has another shape.
+    """
+    (handler,) = classify([function], "func")
+    if handler.kind > 3:
+        msg = "expected a function of (), (req), (req, res) or (req, res, next)"
+        raise TypeError(msg)
+    count = handler.kind
+
+    async def call(*arguments: Any) -> Any:
+        req, res = arguments[:2]
+        with exchanging(req, res) as exchange:
+            result = function(*arguments[:count])
+            if inspect.iscoroutine(result) or asyncio.isfuture(result):
+                result = await result
+            answer = exchange.response
+        if answer is None or (result is not None and result is not answer):
+            return result
+        if not res.finished:
+            answer.finish()
+        return None
+
+    if count == 3:
+
+        async def handle(req: Any, res: Any, next: Any) -> Any:
+            return await call(req, res, next)
+    else:
+
+        async def handle(req: Any, res: Any) -> Any:  # type: ignore[misc]
+            return await call(req, res)
+
+    functools.update_wrapper(handle, function)
+    del vars(handle)["__wrapped__"]  # its shape is its own
+    return handle

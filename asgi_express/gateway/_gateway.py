@@ -1,0 +1,395 @@
+"""A gateway: an ASGI app made of entries, which can take new ones while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from asgi_express._lifespan import serve_lifespan
+from asgi_express.errors import ExpressError
+from asgi_express.gateway._build import Build, build
+from asgi_express.gateway._middleware import available, read_stacks
+from asgi_express.gateway._problems import GatewayError, Problem, Problems
+from asgi_express.gateway._references import check_references
+from asgi_express.gateway._registry import Registry, read_registry
+from asgi_express.gateway._routes import read_mounts
+from asgi_express.gateway._service import Service
+from asgi_express.gateway._sources import Source, read_sources
+from asgi_express.security import Policies, TokenStore
+from asgi_express.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["Gateway", "check", "load"]
+
+_log = logging.getLogger("asgi_express.gateway")
+
+
+def load(
+    *sources: Source,
+    environment: Mapping[str, str] | None = None,
+    middleware: Mapping[str, Callable[..., Any]] | None = None,
+) -> Gateway:
+    """Return the ASGI app that files of entries describe.
+
+    Args:
+        *sources: files, directories (all ``.yaml`` and ``.yml`` files in them), or the text of a file. Together they
+            are one registry.
+        environment: where placeholders and ``env.variable`` look; ``os.environ`` by default.
+        middleware: further middleware by name, besides what is registered.
+
+    Raises:
+        GatewayError: something is wrong; it holds every problem, with file, line, entry and advice.
+        ImportError: PyYAML is not installed.
+
+    Example::
+
+        app = load("app.yaml")  # uvicorn main:app
+    """
+    return Gateway(sources, environment=environment, middleware=middleware)
+
+
+def check(
+    *sources: Source,
+    environment: Mapping[str, str] | None = None,
+    middleware: Mapping[str, Callable[..., Any]] | None = None,
+) -> list[Problem]:
+    """Return everything that is wrong with files, in order. It does what ``load`` does, modules are imported too.
+
+    Args:
+        *sources: as for :func:`load`.
+        environment: as for :func:`load`.
+        middleware: as for :func:`load`.
+
+    Raises:
+        ImportError: PyYAML is not installed.
+
+    Example::
+
+        for problem in check("app.yaml"):
+            print(problem)
+    """
+    try:
+        _make(sources, environment, middleware).modules.close()
+    except GatewayError as error:
+        return list(error.problems)
+    return []
+
+
+def _make(
+    sources: tuple[Source, ...],
+    environment: Mapping[str, str] | None,
+    middleware: Mapping[str, Callable[..., Any]] | None,
+) -> Build:
+    if not sources:
+        msg = "load() needs a file, a directory, or the text of a file"
+        raise TypeError(msg)
+    problems = Problems()
+    documents = read_sources(sources, problems)
+    registry = read_registry(documents, os.environ if environment is None else environment, problems)
+    stacks = read_stacks(registry, available(middleware))
+    check_references(registry)
+    made = build(registry, stacks, read_mounts(registry))
+    if not problems and not made.services:
+        name = documents[0].name
+        problems.add("missing-field", "there is no http.service", file=name, line=1, suggestion="add one")
+    if problems:
+        made.modules.close()
+        raise GatewayError(problems)
+    return made
+
+
+class _Generation:
+    """One build, the requests that it is handling, and its lifespan in a task of its own.
+
+    Contexts of asynchronous libraries must be left by the task that entered them, and a reload does not run in the task
+    that started the server.
+    """
+
+    def __init__(self, made: Build) -> None:
+        self.made = made
+        self._requests = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start what was built.
+
+        Raises:
+            ExpressError: it cannot.
+        """
+        ready = asyncio.get_running_loop().create_future()
+        self._task = asyncio.ensure_future(self._run(ready))
+        await asyncio.wait([self._task, ready], return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            await self._task
+
+    async def _run(self, ready: asyncio.Future[None]) -> None:
+        async with self.made.running():
+            ready.set_result(None)
+            await self._stop.wait()
+
+    async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        self._requests += 1
+        self._idle.clear()
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._idle.set()
+
+    def hurry(self) -> None:
+        """Wait for no request: the server has seen to those."""
+        self._idle.set()
+
+    async def stop(self) -> None:
+        """Stop what was built, when its requests are over."""
+        await self._idle.wait()
+        self._stop.set()
+        try:
+            if self._task is not None:
+                await self._task
+        finally:
+            self.made.modules.close()
+
+
+class Gateway:
+    """An ASGI app made of entries; see :func:`load`.
+
+    With one service it is that service. With several, a request goes to the one whose port it came to.
+
+    Example::
+
+        app = load("app.yaml")
+        await app.reload()  # the files have changed
+    """
+
+    def __init__(
+        self,
+        sources: tuple[Source, ...],
+        *,
+        environment: Mapping[str, str] | None = None,
+        middleware: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self._arguments = (sources, environment, middleware)
+        self._current = _Generation(_make(*self._arguments))
+        self._lock = asyncio.Lock()
+        self._alive = False
+        self._retiring: dict[asyncio.Task[None], _Generation] = {}
+
+    # -- what it is made of
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """How each service is to be served, in the order in which they start.
+
+        Example: ``[service.port for service in gateway.services if service.auto_start]``
+        """
+        made = self._current.made
+        return tuple(replace(service, app=self.app_of(service.id)) for service in made.services.values())
+
+    @property
+    def token_stores(self) -> Mapping[str, TokenStore]:
+        """The token stores, by the IDs of their entries.
+
+        Example: ``token = await gateway.token_stores["app:tokens"].create(Actor("ada"), "users")``
+        """
+        return dict(self._current.made.token_stores)
+
+    @property
+    def policies(self) -> Policies:
+        """All policies.
+
+        Example: ``gateway.policies.scope("users")``
+        """
+        return self._current.made.policies
+
+    @property
+    def registry(self) -> Registry:
+        """The entries, as they were read. For tools.
+
+        Example: ``gateway.registry.entries["app:api"].values["prefix"]``
+        """
+        return self._current.made.registry
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files that it was made of, those of functions too: what to watch.
+
+        Example: ``sorted(gateway.files)``
+        """
+        return self._current.made.files
+
+    def router_of(self, service: str) -> Any:
+        """Return the ``Express`` application of a service as it is now. For tools; serve ``app_of``.
+
+        Raises:
+            LookupError: there is no such service.
+
+        Example::
+
+            gateway.router_of("app:gateway").stack
+        """
+        return self._current.made.apps[service]
+
+    def app_of(self, service: str) -> ASGIApp:
+        """Return the ASGI app of one service, to be served beside others. It follows reloads.
+
+        It answers lifespans without doing anything: start and stop all services with :meth:`lifespan_context`.
+
+        Raises:
+            LookupError: there is no such service.
+
+        Example::
+
+            uvicorn.Config(gateway.app_of("app:admin"), port=9090)
+        """
+        if service not in self._current.made.services:
+            msg = f"there is no service {service!r}; there are {', '.join(self._current.made.services)}"
+            raise LookupError(msg)
+        return _Entrance(self, service)
+
+    # -- serving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the lifespan."""
+        if scope["type"] == "lifespan":
+            await serve_lifespan(self.lifespan_context(), scope, receive, send)
+            return
+        services = self._current.made.services
+        server = scope.get("server") or ("", None)
+        chosen = [each for each in services.values() if len(services) == 1 or each.port == server[1]]
+        if len(chosen) == 1:
+            await self.serve(chosen[0].id, scope, receive, send)
+        else:
+            await _misdirected(scope, send)
+
+    async def serve(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a service serve one connection. It stays with the entries that it began with.
+
+        Example: ``await gateway.serve("app:gateway", scope, receive, send)``
+        """
+        generation = self._current
+        app = generation.made.entrances.get(service)
+        if app is None:  # gone with a reload, and its server still listens
+            await _misdirected(scope, send)
+        else:
+            await generation.serve(app, scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan_context(self, app: Any = None) -> AsyncIterator[None]:
+        """Start everything around a block. The server does this, unless services are served one by one.
+
+        Args:
+            app: what hosts pass to a lifespan function; not used.
+
+        Raises:
+            ExpressError: something did not start.
+
+        Example::
+
+            async with gateway.lifespan_context():
+                ...
+        """
+        del app
+        await self._current.start()
+        self._alive = True
+        try:
+            yield
+        finally:
+            async with self._lock:
+                self._alive = False
+                self._current.hurry()
+                retiring = dict(self._retiring)
+                for generation in retiring.values():
+                    generation.hurry()
+                if retiring:
+                    await asyncio.wait(retiring)
+                await self._current.stop()
+
+    async def reload(self) -> None:
+        """Read the files again, and serve what they say from now on.
+
+        Requests under way end with the entries that they began with; then these are stopped. Addresses, TLS and the
+        timeouts of the server are the server's: a change of those is logged and takes a restart.
+
+        Raises:
+            GatewayError: the files are wrong. What was there goes on, and the problems are logged.
+            ExpressError: what they say cannot start. What was there goes on.
+
+        Example::
+
+            await gateway.reload()
+        """
+        async with self._lock:
+            try:
+                fresh = _Generation(await asyncio.to_thread(_make, *self._arguments))
+                if self._alive:
+                    await fresh.start()
+            except ExpressError as error:
+                _log.error("the gateway was not reloaded, and goes on as it was: %s", error)
+                raise
+            old, self._current = self._current, fresh
+            _compare(old.made.services, fresh.made.services)
+            _log.info("the gateway was reloaded")
+            task = asyncio.ensure_future(old.stop())
+            self._retiring[task] = old
+            task.add_done_callback(self._retired)
+
+    def _retired(self, task: asyncio.Task[None]) -> None:
+        del self._retiring[task]
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("what was there before a reload did not stop", exc_info=error)
+
+
+class _Entrance:
+    """The ASGI app of one service."""
+
+    def __init__(self, gateway: Gateway, service: str) -> None:
+        self._gateway = gateway
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await serve_lifespan(_nothing(), scope, receive, send)
+        else:
+            await self._gateway.serve(self._service, scope, receive, send)
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
+
+
+def _compare(old: Mapping[str, Service], new: Mapping[str, Service]) -> None:
+    """Log what a reload cannot change."""
+    for name in {**old, **new}:
+        if name not in old or name not in new:
+            _log.warning("%s is %s: start the server anew", name, "new" if name in new else "gone")
+            continue
+        before, after = old[name], new[name]
+        changed = [
+            field
+            for field in ("host", "port", "idle_timeout", "stop_timeout", "tls")
+            if getattr(before, field) != getattr(after, field)
+        ]
+        if changed:
+            _log.warning("%s: to change %s, start the server anew", name, ", ".join(changed))
+
+
+async def _misdirected(scope: Scope, send: Send) -> None:
+    """Answer 421: no service listens where this came in (RFC 9110 section 15.5.20)."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        return
+    body = b"Misdirected Request"
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 421, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,92 @@
+"""Which files make a registry: a file, several, a directory of them, or text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from asgi_express.gateway._problems import Problems, closest
+from asgi_express.gateway._yaml import MAX_BYTES
+
+__all__ = ["Document", "Source", "read_sources"]
+
+Source: TypeAlias = "str | os.PathLike[str]"
+"""A file, a directory, or the text of a file (which has more than one line)."""
+
+_SUFFIXES = (".yaml", ".yml")
+_MAX_FILES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The text of one file.
+
+    Attributes:
+        name: what to call it in problems.
+        text: what it says.
+        base: what paths in it are relative to.
+        path: where it is; ``None`` for text.
+    """
+
+    name: str
+    text: str
+    base: Path
+    path: Path | None = None
+
+
+def read_sources(sources: Iterable[Source], problems: Problems) -> list[Document]:
+    """Read all files, in the order of the sources and, in a directory, of their names."""
+    documents: dict[Path | int, Document] = {}
+    for source in sources:
+        if isinstance(source, str) and ("\n" in source or not source):
+            documents[len(documents)] = Document("<text>", source, Path.cwd())
+            continue
+        for path in _files(Path(source), problems):
+            document = _read(path, problems)
+            if document is not None:
+                documents.setdefault(path.resolve(), document)
+    return list(documents.values())
+
+
+def _files(path: Path, problems: Problems) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        found = [
+            each
+            for each in sorted(path.rglob("*"))
+            if each.suffix in _SUFFIXES
+            and each.is_file()
+            and not any(part.startswith(".") for part in each.relative_to(path).parts)
+        ]
+        if not found or len(found) > _MAX_FILES:
+            words = f"there is no {' or '.join(_SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
+            problems.add("missing-file", f"{words} in the directory", file=str(path), line=1)
+            return
+        yield from found
+    else:
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        problems.add(
+            "missing-file",
+            "there is no such file or directory",
+            file=str(path),
+            line=1,
+            suggestion=closest(path.name, beside),
+        )
+
+
+def _read(path: Path, problems: Problems) -> Document | None:
+    raw = b""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        return Document(str(path), raw.decode("utf-8-sig"), path.parent.resolve(), path.resolve())
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        problems.add("yaml", "the file is not UTF-8", file=str(path), line=line)
+    except OSError as error:
+        problems.add("missing-file", f"the file cannot be read: {error.strerror}", file=str(path), line=1)
+    return None
