@@ -40,21 +40,20 @@ class Modules:
         """The files that were run."""
         return frozenset(self._files)
 
-    def function(self, source: str, name: str, base: Path) -> Callable[..., Any]:
-        """Return a function.
+    @staticmethod
+    def function(module: ModuleType, name: str) -> Callable[..., Any]:
+        """Return a function of a module.
 
         Raises:
-            Wrong: the module cannot be imported, or has no such function.
+            Wrong: there is none of that name.
         """
-        module = self._module(source, base)
         found = getattr(module, name, None)
         if not callable(found):
             names = [each for each, value in vars(module).items() if callable(value) and not each.startswith("_")]
             own = [each for each in names if getattr(getattr(module, each), "__module__", None) == module.__name__]
+            file = Path(getattr(module, "__file__", None) or module.__name__).name
             words = (
-                f"{name!r} in {source} is no function"
-                if hasattr(module, name)
-                else f"{source} has no function {name!r}"
+                f"{name!r} in {file} is no function" if hasattr(module, name) else f"{file} has no function {name!r}"
             )
             advice = closest(name, names, otherwise=f"there are {listed(own)}")
             raise Wrong(words, code="missing-function", suggestion=advice)
@@ -67,7 +66,16 @@ class Modules:
             if isinstance(module, ModuleType):
                 sys.modules.pop(module.__name__, None)
 
-    def _module(self, source: str, base: Path) -> ModuleType:
+    def module(self, source: str, base: Path) -> ModuleType:
+        """Return the module of a source.
+
+        Args:
+            source: ``file://`` and a path, or ``module:`` and a name.
+            base: what paths are relative to.
+
+        Raises:
+            Wrong: it is not there, or cannot be imported.
+        """
         kind, _, rest = source.partition(":")
         if kind == "module":
             try:
@@ -105,13 +113,11 @@ class Modules:
 
 
 def _broken(source: str, error: Exception) -> Wrong:
-    frames = traceback.extract_tb(error.__traceback__)
-    line = error.lineno if isinstance(error, SyntaxError) else frames[-1].lineno if frames else None
-    file = Path(error.filename if isinstance(error, SyntaxError) and error.filename else frames[-1].filename).name
-    place = f" ({file}, line {line})" if line else ""
-    words = error.msg if isinstance(error, SyntaxError) else str(error)
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames[1:] else ""
+    words = str(error)
     message = f"{source} cannot be imported: {type(error).__name__}: {words}{place}"
-    return Wrong(message, code="missing-function")
+    return Wrong(message, code="missing-function", suggestion="it is run when the files are read: it must not fail")
 
 
 def endpoint(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -74,7 +74,7 @@ def check(
             print(problem)
     """
     try:
-        _make(sources, environment, middleware).modules.close()
+        _make(sources, environment, middleware).objects.modules.close()
     except GatewayError as error:
         return list(error.problems)
     return []
@@ -98,7 +98,7 @@ def _make(
         name = documents[0].name
         problems.add("missing-field", "there is no http.service", file=name, line=1, suggestion="add one")
     if problems:
-        made.modules.close()
+        made.objects.modules.close()
         raise GatewayError(problems)
     return made
 
@@ -157,7 +157,7 @@ class _Generation:
             if self._task is not None:
                 await self._task
         finally:
-            self.made.modules.close()
+            self.made.objects.modules.close()
 
 
 class Gateway:
@@ -201,7 +201,7 @@ class Gateway:
 
         Example: ``token = await gateway.token_stores["app:tokens"].create(Actor("ada"), "users")``
         """
-        return dict(self._current.made.token_stores)
+        return dict(self._current.made.objects.token_stores)
 
     @property
     def policies(self) -> Policies:
@@ -209,7 +209,7 @@ class Gateway:
 
         Example: ``gateway.policies.scope("users")``
         """
-        return self._current.made.policies
+        return self._current.made.objects.groups
 
     @property
     def registry(self) -> Registry:

@@ -22,6 +22,7 @@ from asgi_express.gateway._types import (
     Schema,
     Text,
     Type,
+    expected,
 )
 from asgi_express.gateway._yaml import Node
 from asgi_express.security import OPERATORS
@@ -98,12 +99,16 @@ class Record:
         return f"{self.name} ({listed(field.name for field in self.fields)})"
 
     @property
+    def example(self) -> str:
+        return "{" + ", ".join(f"{each.name}: {each.type.example}" for each in self.fields if each.required) + "}"
+
+    @property
     def schema(self) -> Schema:
         return nested(self.fields)
 
     def read(self, node: Node, context: Context) -> dict[str, Any]:
         if not isinstance(node.value, dict):
-            raise Wrong(f"expected {self.words}, not {node.shown}", line=node.line)
+            raise expected(self, node)
         known = {field.name: field for field in self.fields}
         values = {}
         for key, child in node.value.items():
@@ -113,16 +118,26 @@ class Record:
             values[key] = known[key].type.read(child, context)
         for field in self.fields:
             if field.required and field.name not in values:
-                raise Wrong(f"{self.name} needs {field.name!r}", code="missing-field", line=node.line)
+                advice = f"add {field.name}: {field.type.example}"
+                raise Wrong(
+                    f"{self.name} needs {field.name!r}", suggestion=advice, code="missing-field", line=node.line
+                )
         return values
 
 
 _NAMES = ListOf(Text(), lone=True, empty=False)
 
+_PATH = Text("a path that starts with /", r"^/", "/users")
+
 _CONDITION = Record(
     "a condition",
     (
-        Field("field", Text(), "what is looked at: actor.id, actor.meta.…, action, resource or meta.…", required=True),
+        Field(
+            "field",
+            Text(example="actor.id"),
+            "what is looked at: actor.id, actor.meta.…, action, resource or meta.…",
+            required=True,
+        ),
         Field("operator", Choice(tuple(sorted(OPERATORS))), "how it is compared", required=True),
         Field("value", Anything(), "what it is compared with"),
         Field("value_from", Text(), "the field that it is compared with"),
@@ -162,7 +177,12 @@ _KINDS = (
         "http.service",
         "A server: an address, and what listens there.",
         (
-            Field("addr", Text("an address such as :8080 or 127.0.0.1:9090", r"^\S*:\d{1,5}$"), "where", required=True),
+            Field(
+                "addr",
+                Text("an address such as :8080 or 127.0.0.1:9090", r"^\S*:\d{1,5}$", ":8080"),
+                "where",
+                required=True,
+            ),
             Field("timeouts.read", Duration(), "how long a client may take to send its request"),
             Field("timeouts.write", Duration(), "how long a request may take until the last byte of its answer"),
             Field("timeouts.idle", Duration(), "how long a connection stays open without a request"),
@@ -185,7 +205,7 @@ _KINDS = (
         "Endpoints under one prefix, with middleware around them.",
         (
             Field("meta.server", Reference(("http.service",)), "the server", required=True),
-            Field("prefix", Text("a path that starts with /", r"^/"), "the prefix of its endpoints", default="/"),
+            Field("prefix", _PATH, "the prefix of its endpoints", default="/"),
             *_MIDDLEWARE,
             Field("post_middleware", ListOf(Text(), lone=True), "after the match, in this order"),
             Field("post_options", Raw(), "their options"),
@@ -199,7 +219,7 @@ _KINDS = (
             Field("method", Choice(METHODS), "the method", required=True),
             Field(
                 "path",
-                Text("a path that starts with /", r"^/"),
+                _PATH,
                 "the path; {param} is one segment, {param...} the rest",
                 required=True,
             ),
@@ -211,7 +231,7 @@ _KINDS = (
         "Files of a directory.",
         (
             Field("meta.server", Reference(("http.service",)), "the server", required=True),
-            Field("path", Text("a path that starts with /", r"^/"), "where they are found", required=True),
+            Field("path", _PATH, "where they are found", required=True),
             Field("fs", Reference(("fs.directory",)), "the directory", required=True),
             Field("static_options.spa", Boolean(), "whether the index answers navigations to what is not there"),
             Field("static_options.index", Text(), "the file for a directory; required with spa"),
@@ -226,11 +246,11 @@ _KINDS = (
         (
             Field(
                 "source",
-                Text("file:// and a path, or module: and a name", r"^(file://.|module:[\w.]+$)"),
+                Text("file:// and a path, or module: and a name", r"^(file://.|module:[\w.]+$)", "file://handlers.py"),
                 "the file, relative to this one, or the module",
                 required=True,
             ),
-            Field("method", Text("the name of a function", r"^[^\W\d]\w*$"), "the function", required=True),
+            Field("method", Text("the name of a function", r"^[^\W\d]\w*$", "handler"), "the function", required=True),
             Field("modules", ListOf(Text(), lone=True), "what it uses, for people; Python imports what it wants"),
         ),
     ),
@@ -246,7 +266,12 @@ _KINDS = (
         "store.redis",
         "Keys and values in Redis.",
         (
-            Field("url", Text("a URL of Redis", r"^(rediss?|unix)://"), "the server", required=True),
+            Field(
+                "url",
+                Text("a URL of Redis", r"^(rediss?|unix)://", "redis://localhost:6379/0"),
+                "the server",
+                required=True,
+            ),
             Field("prefix", Text(), "what every key begins with", default="asgi_express:"),
             Field("timeout", Duration(), "the deadline of a call", default="100ms"),
             Field("max_connections", Integer(1), "connections", default=32),

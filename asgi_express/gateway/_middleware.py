@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 from asgi_express import middleware
 from asgi_express.errors import MisuseError
@@ -17,7 +17,7 @@ from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._types import Duration
 from asgi_express.gateway._yaml import Node
 
-__all__ = ["GROUP", "Spec", "Use", "available", "builtin", "patterns", "read_stacks", "register"]
+__all__ = ["GROUP", "Spec", "Stacks", "Use", "available", "builtin", "patterns", "read_stacks", "register"]
 
 GROUP = "asgi_express.middleware"
 """The entry point group of packages that bring middleware."""
@@ -77,12 +77,24 @@ class Use:
         options: what the file says, read; references are IDs.
         path: the field that names it: ``middleware`` or ``post_middleware``.
         line: where it is named.
+        lines: where its options are.
+        is_sound: whether nothing was found to be wrong with them.
     """
 
     spec: Spec
     options: Mapping[str, Any]
     path: str
     line: int
+    lines: Mapping[str, int]
+    is_sound: bool
+
+    def line_for(self, message: str) -> int:
+        """Return the line of the option that a message is about, as far as one can tell."""
+        return next((line for name, line in self.lines.items() if name in message), self.line)
+
+
+Stacks: TypeAlias = "dict[tuple[str, str], list[Use]]"
+"""The middleware of entries, by the entry's ID and the field that names it."""
 
 
 def register(name: str, cls: Callable[..., Any]) -> None:
@@ -146,8 +158,8 @@ def patterns(spec: Spec) -> Iterator[tuple[str, Option]]:
 # -- stacks
 
 
-def read_stacks(registry: Registry, known: Mapping[str, Spec | None]) -> dict[tuple[str, str], list[Use]]:
-    """Read the middleware of all entries, by the entry's ID and the field that names it."""
+def read_stacks(registry: Registry, known: Mapping[str, Spec | None]) -> Stacks:
+    """Read the middleware of all entries."""
     stacks = {}
     specs = dict(known)
     for entry in registry.of_kind("http.router", "http.static"):
@@ -175,19 +187,21 @@ class _Stack:
         specs: dict[str, Spec] = {}
         for name in names:
             if name in specs:
-                self._add(self._path, "duplicate-option", f"{self._path} names {name!r} twice")
+                self._add(self._path, "duplicate-option", f"{self._path} names {name!r} twice", "name it once")
                 continue
             spec = self._find(name)
             if spec is not None:
                 specs[name] = spec
                 self._check_place(spec, list(specs))
-        given: dict[str, Node] = entry.values.get(self._options, {})
-        taken = self._share(given, specs, complete=len(specs) == len(set(names)))
+        options: dict[str, Node] = entry.values.get(self._options, {})
+        taken = self._share(options, specs, complete=len(specs) == len(set(names)))
         line = entry.line_of(self._path)
         uses = []
         for name, spec in specs.items():
-            values = self._read(spec, taken.get(name, {}))
-            uses.append(Use(spec, values, self._path, line))
+            given = taken.get(name, {})
+            values, is_sound = self._read(spec, given)
+            lines = {option: node.line for option, node in given.items()}
+            uses.append(Use(spec, values, self._path, line, lines, is_sound))
         return uses
 
     def _add(self, path: str, code: str, message: str, suggestion: str | None = None) -> None:
@@ -240,7 +254,8 @@ class _Stack:
             values = taken.setdefault(spec.name, {})
             if option in values:
                 message = f"{key!r} says again what line {values[option].line} says"
-                self._add(f"{self._options}", "duplicate-option", message)
+                error = Wrong(message, suggestion="take one of the two out", code="duplicate-option", line=node.line)
+                self._registry.wrong(self._entry, self._options, error)
             values.setdefault(option, node)
         return taken
 
@@ -268,17 +283,12 @@ class _Stack:
             names = [name for name, spec in dotted.items() if key.startswith(spec.prefixes)]
             advice = advice or (f"there are {listed(names)}" if names else f"middleware here: {listed(specs)}")
         node = self._entry.values[self._options][key]
-        self._registry.problems.add(
-            "unknown-option",
-            f"there is no option {key!r}",
-            file=self._entry.file,
-            line=node.line,
-            entry=self._entry.id,
-            suggestion=advice,
-        )
+        error = Wrong(f"there is no option {key!r}", suggestion=advice, code="unknown-option", line=node.line)
+        self._registry.wrong(self._entry, self._options, error)
 
-    def _read(self, spec: Spec, given: Mapping[str, Node]) -> dict[str, Any]:
+    def _read(self, spec: Spec, given: Mapping[str, Node]) -> tuple[dict[str, Any], bool]:
         values: dict[str, Any] = dict(spec.defaults)
+        is_sound = True
         for name, node in given.items():
             option = spec.options.get(name) or spec.retired[name]
             try:
@@ -287,6 +297,7 @@ class _Stack:
                 error.message = f"{spec.name}: {name}: {error.message}"
                 error.line = error.line or node.line
                 self._registry.wrong(self._entry, self._options, error)
+                is_sound = False
                 continue
             if name in spec.options:
                 values[name] = value
@@ -295,7 +306,8 @@ class _Stack:
                 key = f"{spec.name}.{option.name.replace('_', '.')}"
                 message = f"{spec.name} needs the option {key!r}, {option.type.words}"
                 self._add(self._path, "missing-field", message, f"write it into {self._options}")
-        return values
+                is_sound = False
+        return values, is_sound
 
 
 def _load(name: str) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asgi_express.gateway._problems import closest, listed
+from asgi_express.gateway._problems import Wrong, closest, listed
 from asgi_express.gateway._registry import Registry
 
 __all__ = ["check_references"]
@@ -31,7 +31,7 @@ def _follow(registry: Registry) -> None:
                 code, message = "wrong-reference", f"{wanted!r} is of the kind {target.kind.name}"
             else:
                 continue
-            registry.problems.add(code, message, file=entry.file, line=node.line, entry=entry.id, suggestion=advice)
+            registry.wrong(entry, "", Wrong(message, suggestion=advice, code=code, line=node.line))
 
 
 def _check_cycles(registry: Registry) -> None:

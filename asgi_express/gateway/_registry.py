@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
+from asgi_express.errors import ExpressError
 from asgi_express.gateway._environment import expand
 from asgi_express.gateway._kinds import KINDS, OPEN, Field, Kind
 from asgi_express.gateway._problems import Problems, Wrong, closest, listed
@@ -17,7 +18,9 @@ from asgi_express.gateway._yaml import Node, parse
 __all__ = ["Entry", "Registry", "read_registry"]
 
 _NAME = re.compile(r"[A-Za-z_][\w.-]*\Z", re.ASCII)
-_HEAD = ("version", "namespace", "entries")
+_HEAD = {"version": '"1.0"', "namespace": "app", "entries": "[...]"}
+_Made = TypeVar("_Made")
+
 _ENDPOINT, _FUNCTION = "http.endpoint", "function.python"
 
 
@@ -34,6 +37,7 @@ class Entry:
         node: all that it says, placeholders replaced.
         values: what its fields hold, by their paths, defaults included.
         references: the entries that it names: what is wanted of each, and where it is named.
+        sound: whether nothing was found to be wrong with it.
     """
 
     id: str
@@ -44,6 +48,7 @@ class Entry:
     node: Node
     values: dict[str, Any] = field(default_factory=dict)
     references: list[tuple[str, Sequence[str], Node]] = field(default_factory=list)
+    sound: bool = True
 
     @property
     def namespace(self) -> str:
@@ -56,6 +61,10 @@ class Entry:
         whole = name if ":" in name else f"{self.namespace}:{name}"
         self.references.append((whole, kinds, node))
         return whole
+
+    def place_for(self, other: Entry) -> str:
+        """Return where it is, as another entry tells of it."""
+        return f"line {self.line}" if other.file == self.file else f"{self.file}, line {self.line}"
 
     def line_of(self, path: str) -> int:
         """Return the line of a field, or of the innermost mapping around it that is there."""
@@ -94,7 +103,7 @@ class Registry:
         if known is None or {known.kind.name, entry.kind.name} == {_ENDPOINT, _FUNCTION}:
             home[entry.id] = entry
         else:
-            message = f"there is an entry of this ID already, in {known.file}, line {known.line}"
+            message = f"there is an entry of this ID already, in {known.place_for(entry)}"
             self.add(entry, "name", "duplicate-entry", message, "give one of the two another name")
 
     def all(self) -> Iterator[Entry]:
@@ -108,13 +117,27 @@ class Registry:
 
     def add(self, entry: Entry, path: str, code: str, message: str, suggestion: str | None = None) -> None:
         """Note what is wrong with a field of an entry."""
-        self.problems.add(
-            code, message, file=entry.file, line=entry.line_of(path), entry=entry.id, suggestion=suggestion
-        )
+        self.wrong(entry, path, Wrong(message, suggestion=suggestion, code=code))
 
     def wrong(self, entry: Entry, path: str, error: Wrong) -> None:
         """Note a value of a field that cannot be."""
+        entry.sound = False
         self.problems.wrong(error, file=entry.file, line=entry.line_of(path), entry=entry.id)
+
+    def attempt(self, entry: Entry, path: str, make: Callable[[], _Made], advice: str | None = None) -> _Made | None:
+        """Make something of a field; note why it cannot be, with advice."""
+        try:
+            return make()
+        except Wrong as error:
+            error.message = f"{path}: {error.message}"
+            self.wrong(entry, path, error)
+        except (TypeError, ValueError, LookupError, ImportError, ExpressError) as error:
+            self.add(entry, path, "wrong-value", f"{path}: {error.args[0]}", advice)
+        return None
+
+    def sound(self, *kinds: str) -> Iterator[Entry]:
+        """Give the entries of some kinds that nothing was found to be wrong with."""
+        return (entry for entry in self.of_kind(*kinds) if entry.sound)
 
 
 def read_registry(documents: Sequence[Document], environment: Mapping[str, str], problems: Problems) -> Registry:
@@ -143,16 +166,18 @@ _Report: TypeAlias = Callable[..., None]
 
 
 def _entries(root: Node, document: Document, problems: Problems) -> Iterator[Entry]:
-    def report(line: int, code: str, message: str, suggestion: str | None = None) -> None:
-        problems.add(code, message, file=document.name, line=line, suggestion=suggestion)
+    def report(line: int, code: str, message: str, suggestion: str, entry: str | None = None) -> None:
+        problems.add(code, message, file=document.name, line=line, entry=entry, suggestion=suggestion)
 
     if not isinstance(root.value, dict):
-        report(root.line, "wrong-value", f"expected a mapping of {listed(_HEAD)}, not {root.shown}")
+        advice = 'begin with version: "1.0"'
+        report(root.line, "wrong-value", f"expected a mapping of {listed(_HEAD)}, not {root.shown}", advice)
         return
     namespace = _head(root.value, root.line, report)
     listing = root.value.get("entries", Node([], root.line))
     if not isinstance(listing.value, list):
-        report(listing.line, "wrong-value", f"expected a list of entries, not {listing.shown}")
+        advice = "begin each entry with - name:"
+        report(listing.line, "wrong-value", f"expected a list of entries, not {listing.shown}", advice)
         return
     for node in listing.value:
         entry = _entry(node, namespace, document, report)
@@ -168,7 +193,7 @@ def _head(root: dict[str, Node], line: int, report: _Report) -> str:
             report(child.line, "unknown-field", f"there is no field {key!r} in a file", advice)
     for key in _HEAD:
         if key not in root:
-            report(line, "missing-field", f"the file needs {key!r}")
+            report(line, "missing-field", f"the file needs {key!r}", f"add {key}: {_HEAD[key]}")
     version = root.get("version")
     if version is not None and version.raw not in ("1.0", "1"):
         report(version.line, "wrong-value", f"expected version 1.0, not {version.shown}", 'write version: "1.0"')
@@ -176,25 +201,27 @@ def _head(root: dict[str, Node], line: int, report: _Report) -> str:
     if isinstance(namespace.value, str) and _NAME.match(namespace.value):
         return namespace.value
     words = "letters, digits, _ and -, in words joined by dots"
-    report(namespace.line, "wrong-value", f"expected a namespace of {words}, not {namespace.shown}")
+    message = f"expected a namespace of {words}, not {namespace.shown}"
+    report(namespace.line, "wrong-value", message, "write app, say")
     return "app"
 
 
 def _entry(node: Node, namespace: str, document: Document, report: _Report) -> Entry | None:
     if not isinstance(node.value, dict):
-        report(node.line, "wrong-value", f"expected an entry, a mapping with name and kind, not {node.shown}")
+        message = f"expected an entry, a mapping with name and kind, not {node.shown}"
+        report(node.line, "wrong-value", message, "begin it with - name:")
         return None
     missing = [key for key in ("name", "kind") if key not in node.value]
     for key in missing:
         known = next((node.value[each].raw for each in ("name", "kind") if each in node.value), None)
-        report(
-            node.line, "missing-field", f"an entry needs {key!r}" + (f"; this is the one of {known!r}" if known else "")
-        )
+        whose = f"; this is the one of {known!r}" if known else ""
+        report(node.line, "missing-field", f"an entry needs {key!r}{whose}", f"add {key}")
     if missing:
         return None
     name, kind = node.value["name"], node.value["kind"]
     if not isinstance(name.value, str) or not _NAME.match(name.value):
-        report(name.line, "wrong-value", f"expected a name of letters, digits, _, - and dots, not {name.shown}")
+        message = f"expected a name of letters, digits, _, - and dots, not {name.shown}"
+        report(name.line, "wrong-value", message, "write api, say")
         return None
     identity = f"{namespace}:{name.value}"
     declared = KINDS.get(kind.raw)
@@ -202,8 +229,7 @@ def _entry(node: Node, namespace: str, document: Document, report: _Report) -> E
         advice = closest(kind.raw, KINDS, otherwise=f"there are {listed(KINDS)}")
         if kind.raw.startswith("function."):
             advice = "functions are function.python here"
-        message = f"{identity}: there is no kind {kind.shown}"
-        report(kind.line, "unknown-kind", message, advice)
+        report(kind.line, "unknown-kind", f"there is no kind {kind.shown}", advice, identity)
         return None
     return Entry(identity, declared, document.name, node.line, document.base, node)
 
@@ -216,6 +242,8 @@ class _Reading:
         self._registry = registry
         self._entry = entry
         self._fields = {each.name: each for each in entry.kind.fields}
+        # A variable without a value was noted; what is not right with the rest of its field then is no news.
+        self._unset = not entry.sound
 
     def run(self) -> None:
         """Read all fields; what is missing has its default."""
@@ -248,8 +276,9 @@ class _Reading:
                 try:
                     self._entry.values[path] = self._fields[path].type.read(child, self._entry)
                 except Wrong as error:
-                    error.message = f"{path}: {error.message}"
-                    self._registry.wrong(self._entry, path, error)
+                    if not self._unset:
+                        error.message = f"{path}: {error.message}"
+                        self._registry.wrong(self._entry, path, error)
             elif any(name.startswith(path + ".") for name in self._fields):
                 self._walk(child, path + ".")
             elif prefix.rstrip(".") not in OPEN and path not in ("name", "kind", *OPEN):
@@ -264,18 +293,20 @@ class _Reading:
             advice: str | None = f"did you mean {elsewhere[0]!r}?"
         else:
             fields = {*beside, "meta"} if not prefix else beside
-            advice = closest(word, fields, otherwise=f"there are {listed(sorted(fields))}")
+            advice = closest(prefix + word, [prefix + each for each in fields])
+            advice = advice or f"there are {listed(sorted(fields))}"
         self._registry.add(self._entry, path, "unknown-field", f"{kind} has no field {path!r}", advice)
 
     def _missing(self, each: Field) -> None:
         around, _, _ = each.name.rpartition(".")
         given = self._entry.node.plain()
         for key in around.split(".") if around else ():
-            given = given.get(key, {}) if isinstance(given, dict) else {}
-        known = {name.rpartition(".")[2] for name in self._fields}
-        spare = [key for key in given if key not in known] if isinstance(given, dict) else []
-        near = closest(each.name.rpartition(".")[2], [key for key in spare if key not in ("name", "kind")])
-        advice = near.replace("did you mean", "is it").replace("?", ", misspelt?") if near else None
+            given = given.get(key) or {}
+            if not isinstance(given, dict):  # which was noted
+                return
+        known = {"name", "kind", *OPEN, *(part for name in self._fields for part in name.split("."))}
+        near = closest(each.name.rpartition(".")[2], [key for key in given if key not in known])
+        advice = near.replace("did you mean", "is it") if near else f"add {each.name}: {each.type.example}"
         message = f"{self._entry.kind.name} needs {each.name!r}, {each.type.words}"
         self._registry.add(self._entry, around or "", "missing-field", message, advice)
 

@@ -11,6 +11,7 @@ from asgi_express.gateway._registry import Entry, Registry
 __all__ = ["Mount", "endpoints_of", "mounts_of", "read_mounts"]
 
 _PARAMETER = re.compile(r"\{[^{}:.]*|:\w+")
+_NAME = re.compile(r"\{(\w+)|:(\w+)")
 _REST = re.compile(r"\{[^{}]*(?:\.\.\.|:path)\}|\*")
 
 
@@ -29,6 +30,11 @@ class Mount:
     prefix: str
 
     @property
+    def field(self) -> str:
+        """The field that says where it is."""
+        return "prefix" if self.entry.kind.name == "http.router" else "path"
+
+    @property
     def segments(self) -> tuple[str, ...]:
         """The prefix in parts, as they are compared."""
         return _segments(self.prefix)
@@ -44,7 +50,7 @@ def read_mounts(registry: Registry) -> list[Mount]:
     """Return all mounts, and note endpoints and mounts that get nothing because another one does."""
     mounts = []
     for entry in registry.of_kind("http.router", "http.static"):
-        prefix = entry.values.get("prefix" if entry.kind.name == "http.router" else "path")
+        prefix = entry.values.get("prefix", entry.values.get("path"))
         service = entry.values.get("meta.server")
         if prefix is not None and service is not None:
             mounts.append(Mount(entry, service, "/" + prefix.strip("/")))
@@ -61,7 +67,7 @@ def mounts_of(mounts: list[Mount], service: str) -> list[Mount]:
 
 def endpoints_of(registry: Registry, router: str) -> list[Entry]:
     """Return the endpoints of a router, the most specific first: whatever the order in the files."""
-    own = [entry for entry in registry.of_kind("http.endpoint") if entry.values.get("meta.router") == router]
+    own = [entry for entry in registry.sound("http.endpoint") if entry.values["meta.router"] == router]
     return sorted(own, key=lambda entry: (_vagueness(entry.values["path"]), entry.values["method"] != "HEAD"))
 
 
@@ -78,22 +84,21 @@ def _check_mounts(registry: Registry, mounts: list[Mount]) -> None:
         entry = mount.entry
         first = taken.setdefault((mount.service, entry.kind.name, mount.segments), entry)
         if first is not entry:
-            field = "prefix" if entry.kind.name == "http.router" else "path"
             message = f"{first.id} has the prefix {mount.prefix!r} on {mount.service} already"
-            registry.add(entry, field, "duplicate-route", message, "make one of the two, or give it another prefix")
+            registry.add(
+                entry, mount.field, "duplicate-route", message, "make one of the two, or give it another prefix"
+            )
 
 
 def _check_endpoints(registry: Registry, mounts: list[Mount]) -> None:
     by_router = {mount.entry.id: mount for mount in mounts}
     taken: dict[tuple[str, str, tuple[str, ...]], Entry] = {}
-    for entry in registry.of_kind("http.endpoint"):
-        router, method, path = (entry.values.get(name) for name in ("meta.router", "method", "path"))
-        if router is None or method is None or path is None:
-            continue
+    for entry in registry.sound("http.endpoint"):
+        router, method, path = (entry.values[name] for name in ("meta.router", "method", "path"))
         own = _segments(path)
         first = taken.setdefault((router, method, own), entry)
         if first is not entry:
-            message = f"{first.id} answers {method} {path} already ({first.file}, line {first.line})"
+            message = f"{first.id} answers {method} {path} already, in {first.place_for(entry)}"
             registry.add(entry, "path", "duplicate-route", message, "take one of the two out")
         if any(_REST.search(segment) for segment in path.strip("/").split("/")[:-1]):
             registry.add(
@@ -103,6 +108,10 @@ def _check_endpoints(registry: Registry, mounts: list[Mount]) -> None:
                 f"path: {path!r} goes on after the rest of the path",
                 "{param...} is the last segment",
             )
+        names = _NAME.findall(path)
+        if len(names) != len(set(names)):
+            message = f"path: {path!r} has two parameters of one name"
+            registry.add(entry, "path", "wrong-value", message, "give each a name of its own")
         mount = by_router.get(router)
         if mount is not None:
             _check_reach(registry, entry, mount, own, mounts)

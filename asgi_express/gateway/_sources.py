@@ -64,7 +64,8 @@ def _files(path: Path, problems: Problems) -> Iterator[Path]:
         ]
         if not found or len(found) > _MAX_FILES:
             words = f"there is no {' or '.join(_SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
-            problems.add("missing-file", f"{words} in the directory", file=str(path), line=1)
+            advice = "name the directory, or the files, of the entries"
+            problems.add("missing-file", f"{words} in the directory", file=str(path), line=1, suggestion=advice)
             return
         yield from found
     else:
@@ -79,14 +80,16 @@ def _files(path: Path, problems: Problems) -> Iterator[Path]:
 
 
 def _read(path: Path, problems: Problems) -> Document | None:
-    raw = b""
+    raw, advice = b"", "look at its permissions"
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         return Document(str(path), raw.decode("utf-8-sig"), path.parent.resolve(), path.resolve())
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        problems.add("yaml", "the file is not UTF-8", file=str(path), line=line)
+        problems.add("yaml", "the file is not UTF-8", file=str(path), line=line, suggestion="save it as UTF-8")
     except OSError as error:
-        problems.add("missing-file", f"the file cannot be read: {error.strerror}", file=str(path), line=1)
+        problems.add(
+            "missing-file", f"the file cannot be read: {error.strerror}", file=str(path), line=1, suggestion=advice
+        )
     return None

@@ -31,6 +31,7 @@ __all__ = [
     "Size",
     "Text",
     "Type",
+    "expected",
 ]
 
 Schema = dict[str, Any]
@@ -58,6 +59,11 @@ class Type(Protocol):
         ...
 
     @property
+    def example(self) -> str:
+        """A value, as it is written."""
+        ...
+
+    @property
     def schema(self) -> Schema:
         """What JSON Schema says of it."""
         ...
@@ -71,8 +77,10 @@ class Type(Protocol):
         ...
 
 
-def _expected(words: str, node: Node, suggestion: str | None = None) -> Wrong:
-    return Wrong(f"expected {words}, not {node.shown}", suggestion=suggestion, line=node.line)
+def expected(kind: Type, node: Node, suggestion: str | None = None) -> Wrong:
+    """Return the error for a value that a type cannot read."""
+    advice = suggestion or f"write {kind.example}, say"
+    return Wrong(f"expected {kind.words}, not {node.shown}", suggestion=advice, line=node.line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Text:
 
     words: str = "text"
     pattern: str | None = None
-    advice: str | None = None
+    example: str = "a word"
 
     @property
     def schema(self) -> Schema:
@@ -90,7 +98,7 @@ class Text:
     def read(self, node: Node, context: Context) -> str:
         text = node.raw if isinstance(node.value, int | float) and not isinstance(node.value, bool) else node.value
         if not isinstance(text, str) or not text or (self.pattern and not re.search(self.pattern, text)):
-            raise _expected(self.words, node, self.advice)
+            raise expected(self, node)
         return text
 
 
@@ -100,6 +108,10 @@ class Integer:
 
     least: int = 0
     most: int | None = None
+
+    @property
+    def example(self) -> str:
+        return str(max(self.least, 32))
 
     @property
     def words(self) -> str:
@@ -119,9 +131,9 @@ class Integer:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,30}", value.strip()):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or value < self.least:
-            raise _expected(self.words, node)
+            raise expected(self, node)
         if self.most is not None and value > self.most:
-            raise _expected(self.words, node)
+            raise expected(self, node)
         return value
 
 
@@ -130,6 +142,7 @@ class Number:
     """A number, or text that is one."""
 
     words: str = "a number"
+    example: str = "0.5"
 
     @property
     def schema(self) -> Schema:
@@ -142,7 +155,7 @@ class Number:
         except (ValueError, OverflowError):
             number = None
         if number is None or number - number != 0:
-            raise _expected(self.words, node)
+            raise expected(self, node)
         return number
 
 
@@ -151,6 +164,7 @@ class Boolean:
     """``true`` or ``false``, also as text."""
 
     words: str = "true or false"
+    example: str = "true"
 
     @property
     def schema(self) -> Schema:
@@ -161,7 +175,7 @@ class Boolean:
             return node.value
         if node.value in ("true", "false"):
             return node.value == "true"
-        raise _expected(self.words, node)
+        raise expected(self, node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,7 @@ class Duration:
     """A length of time, in seconds."""
 
     zero: bool = False
+    example: str = "30s"
 
     @property
     def words(self) -> str:
@@ -179,9 +194,9 @@ class Duration:
         return {"type": ["string", "number"]}
 
     def read(self, node: Node, context: Context) -> float:
-        seconds: float = _parsed(parse_duration, self.words, node)
+        seconds: float = _parsed(parse_duration, self, node)
         if seconds < 0 or (seconds == 0 and not self.zero):
-            raise _expected(self.words, node)
+            raise expected(self, node)
         return seconds
 
 
@@ -190,20 +205,21 @@ class Size:
     """A number of bytes."""
 
     words: str = "a size such as 512 or 100kb"
+    example: str = "100kb"
 
     @property
     def schema(self) -> Schema:
         return {"type": ["string", "integer"]}
 
     def read(self, node: Node, context: Context) -> int:
-        return int(_parsed(parse_bytes, self.words, node))
+        return int(_parsed(parse_bytes, self, node))
 
 
-def _parsed(parse: Any, words: str, node: Node) -> Any:
+def _parsed(parse: Any, kind: Type, node: Node) -> Any:
     try:
         return parse(node.value)
     except (TypeError, ValueError):
-        raise _expected(words, node) from None
+        raise expected(kind, node) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +233,16 @@ class Choice:
         return "one of " + listed(self.options)
 
     @property
+    def example(self) -> str:
+        return self.options[0]
+
+    @property
     def schema(self) -> Schema:
         return {"anyOf": [{"enum": list(self.options)}, {"type": "string", "pattern": _PLACEHOLDER}]}
 
     def read(self, node: Node, context: Context) -> str:
         if not isinstance(node.value, str) or node.value not in self.options:
-            raise _expected(self.words, node, closest(node.raw, self.options))
+            raise expected(self, node, closest(node.raw, self.options))
         return node.value
 
 
@@ -241,6 +261,10 @@ class ListOf:
         return f"a list of {self.item.words}{more}"
 
     @property
+    def example(self) -> str:
+        return f"[{self.item.example}]"
+
+    @property
     def schema(self) -> Schema:
         several: Schema = {"type": "array", "items": self.item.schema}
         if not self.empty:
@@ -253,11 +277,11 @@ class ListOf:
             return [self.item.read(Node(part, node.line, node.raw), context) for part in parts if part]
         if isinstance(node.value, list):
             if not node.value and not self.empty:
-                raise Wrong(f"expected {self.words}, not an empty list", line=node.line)
+                raise expected(self, Node(None, node.line))
             return [self.item.read(item, context) for item in node.value]
         if self.lone or self.commas:
             return [self.item.read(node, context)]
-        raise _expected(self.words, node)
+        raise expected(self, node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +293,10 @@ class Either:
     @property
     def words(self) -> str:
         return ", or ".join(each.words for each in self.types)
+
+    @property
+    def example(self) -> str:
+        return self.types[0].example
 
     @property
     def schema(self) -> Schema:
@@ -283,7 +311,7 @@ class Either:
         try:
             return self.types[-1].read(node, context)
         except Wrong:
-            raise _expected(self.words, node) from None
+            raise expected(self, node) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +319,7 @@ class Reference:
     """The ID of another entry; without a namespace, one of the same."""
 
     kinds: tuple[str, ...]
+    example: str = "the name of one in this file"
 
     @property
     def words(self) -> str:
@@ -302,7 +331,7 @@ class Reference:
 
     def read(self, node: Node, context: Context) -> str:
         if not isinstance(node.value, str) or not node.value:
-            raise _expected(self.words, node)
+            raise expected(self, node)
         return context.refer(node, self.kinds)
 
 
@@ -311,6 +340,7 @@ class FilePath:
     """A directory, relative to the file that names it."""
 
     words: str = "the path of a directory"
+    example: str = "./public"
 
     @property
     def schema(self) -> Schema:
@@ -318,10 +348,12 @@ class FilePath:
 
     def read(self, node: Node, context: Context) -> Path:
         if not isinstance(node.value, str) or not node.value:
-            raise _expected(self.words, node)
+            raise expected(self, node)
         path = (context.base / node.value.removeprefix("file://")).resolve()
         if not path.is_dir():
-            raise Wrong(f"there is no directory {node.shown}", code="missing-file", line=node.line)
+            beside = [each.name for each in path.parent.iterdir() if each.is_dir()] if path.parent.is_dir() else []
+            advice = closest(path.name, beside, otherwise=f"paths begin at {context.base}")
+            raise Wrong(f"there is no directory {node.shown}", suggestion=advice, code="missing-file", line=node.line)
         return path
 
 
@@ -330,6 +362,7 @@ class Pem:
     """A certificate or a key: as text, or from a file."""
 
     words: str = "PEM text, or file:// and the path of a PEM file"
+    example: str = "file://cert.pem"
 
     @property
     def schema(self) -> Schema:
@@ -338,16 +371,19 @@ class Pem:
     def read(self, node: Node, context: Context) -> str:
         text = node.value
         if not isinstance(text, str):
-            raise _expected(self.words, node)
+            raise expected(self, node)
         if text.startswith("file://"):
             path = context.base / text.removeprefix("file://")
             try:
                 text = path.read_text("ascii")
             except (OSError, UnicodeDecodeError):
-                raise Wrong(f"{node.shown} cannot be read", code="missing-file", line=node.line) from None
+                advice = f"paths begin at {context.base}"
+                message = f"{node.shown} cannot be read"
+                raise Wrong(message, suggestion=advice, code="missing-file", line=node.line) from None
         if "-----BEGIN " not in text:
             # not shown: it may be a key
-            raise Wrong(f"expected {self.words}; there is no -----BEGIN line", line=node.line)
+            message = f"expected {self.words}; there is no -----BEGIN line"
+            raise Wrong(message, suggestion=f"write {self.example}, say", line=node.line)
         return text
 
 
@@ -356,6 +392,7 @@ class Mapping:
     """Facts of any shape."""
 
     words: str = "a mapping"
+    example: str = "{role: reader}"
 
     @property
     def schema(self) -> Schema:
@@ -363,7 +400,7 @@ class Mapping:
 
     def read(self, node: Node, context: Context) -> Any:
         if not isinstance(node.value, dict):
-            raise _expected(self.words, node)
+            raise expected(self, node)
         return node.plain()
 
 
@@ -372,6 +409,7 @@ class Anything:
     """Whatever is there."""
 
     words: str = "any value"
+    example: str = "7"
 
     @property
     def schema(self) -> Schema:
@@ -386,6 +424,7 @@ class Raw:
     """The options of middleware, which are read when the middleware is known."""
 
     words: str = "a mapping of the options of the middleware"
+    example: str = "{ratelimit.requests: 100}"
 
     @property
     def schema(self) -> Schema:
@@ -395,5 +434,5 @@ class Raw:
         if node.value is None:
             return {}
         if not isinstance(node.value, dict):
-            raise _expected(self.words, node)
+            raise expected(self, node)
         return node.value

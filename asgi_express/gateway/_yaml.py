@@ -28,6 +28,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
+_ADVICE = "look at the brackets, quotes and indentation up to there"
+
 Value: TypeAlias = "bool | int | float | str | dict[str, Node] | list[Node] | None"
 
 
@@ -66,7 +68,7 @@ class Node:
 
 
 class _Refused(Exception):
-    def __init__(self, message: str, line: int, suggestion: str | None = None) -> None:
+    def __init__(self, message: str, line: int, suggestion: str) -> None:
         super().__init__(message)
         self.line = line
         self.suggestion = suggestion
@@ -89,7 +91,8 @@ def parse(text: str, file: str, problems: Problems) -> Node | None:
         msg = "the gateway needs PyYAML: pip install 'asgi-express[gateway]'"
         raise ImportError(msg) from error
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        problems.add("yaml", f"the file is larger than {MAX_BYTES // 1024} KiB", file=file, line=1)
+        message = f"the file is larger than {MAX_BYTES // 1024} KiB"
+        problems.add("yaml", message, file=file, line=1, suggestion="share the entries out among several files")
         return None
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -99,9 +102,11 @@ def parse(text: str, file: str, problems: Problems) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = ": ".join(filter(None, (error.context, error.problem)))
-        problems.add("yaml", f"this is not YAML: {words}", file=file, line=mark.line + 1 if mark else 1)
+        problems.add(
+            "yaml", f"this is not YAML: {words}", file=file, line=mark.line + 1 if mark else 1, suggestion=_ADVICE
+        )
     except yaml.YAMLError as error:  # a character that YAML does not have
-        problems.add("yaml", f"this is not YAML: {str(error).splitlines()[0]}", file=file, line=1)
+        problems.add("yaml", f"this is not YAML: {str(error).splitlines()[0]}", file=file, line=1, suggestion=_ADVICE)
     return None
 
 
@@ -141,7 +146,7 @@ class _Reader:
             return Node(_resolve(text) if event.implicit[0] else text, line, text)
         if depth == MAX_DEPTH:
             msg = f"more than {MAX_DEPTH} levels"
-            raise _Refused(msg, line)
+            raise _Refused(msg, line, "keep it flatter")
         return Node(self._list(depth + 1) if kind == "SequenceStart" else self._mapping(depth + 1), line)
 
     def _list(self, depth: int) -> list[Node]:
@@ -160,7 +165,8 @@ class _Reader:
                 raise _Refused(msg, key.line, "put text with braces into quotes")
             if key.raw in pairs:
                 message = f"the key {key.raw!r} stands here twice, first in line {pairs[key.raw].line}"
-                self._problems.add("duplicate-key", message, file=self._file, line=key.line)
+                advice = "take one of the two out"
+                self._problems.add("duplicate-key", message, file=self._file, line=key.line, suggestion=advice)
             # What is wrong with a value is looked for at its key.
             child.line = key.line
             pairs.setdefault(key.raw, child)

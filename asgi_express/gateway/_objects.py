@@ -1,0 +1,113 @@
+"""What entries name that is no route: functions, stores, policies and token stores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asgi_express.gateway._functions import Modules
+from asgi_express.gateway._registry import Entry, Registry
+from asgi_express.gateway._types import ListOf, Reference, Type
+from asgi_express.security import Policies, Policy, TokenStore
+from asgi_express.stores import MemoryStore, RedisStore, Store
+
+__all__ = ["ABSENT", "Objects"]
+
+ABSENT: Any = object()
+"""What stands for an entry that could not be made, which was noted."""
+
+
+_REDIS = "write redis://localhost:6379/0, say"
+_RULES = "docs/security.md has the fields, the operators and the language"
+_KEY = "take it from the environment: ${env:TOKEN_KEY}"
+
+
+class Objects:
+    """What the entries of a registry have become, by their IDs.
+
+    Attributes:
+        modules: the modules of the functions.
+        functions: the functions.
+        stores: the stores.
+        policies: the policies.
+        token_stores: the token stores.
+        groups: all policies, by group.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.modules = Modules()
+        self.functions = self._make("function.python", make=self._function, path="method")
+        self.stores = self._make("store.memory", make=_memory, path="max_entries")
+        self.stores |= self._make("store.redis", make=_redis, path="url", advice=_REDIS)
+        self.policies = self._make("security.policy", make=_policy, path="policy.conditions", advice=_RULES)
+        self.policies |= self._make("security.policy.expr", make=_policy, path="policy.expression", advice=_RULES)
+        self.groups = Policies(self.policies.values())
+        self.token_stores = self._make("security.token_store", make=self._token_store, path="token_key", advice=_KEY)
+
+    def _make(self, kind: str, *, make: Callable[[Entry], Any], path: str, advice: str = "") -> dict[str, Any]:
+        made = {}
+        for entry in self._registry.sound(kind):
+            found = self._registry.attempt(entry, path, lambda each=entry: make(each), advice)  # type: ignore[misc]
+            if found is not None and found is not ABSENT:
+                made[entry.id] = found
+        return made
+
+    def resolve(self, kind: Type, value: Any) -> Any:
+        """Put what an ID stands for in the place of the ID; ``ABSENT`` where it could not be made."""
+        if isinstance(kind, ListOf) and isinstance(kind.item, Reference):
+            found = [self.resolve(kind.item, each) for each in value]
+            return ABSENT if any(each is ABSENT for each in found) else found
+        for option in getattr(kind, "types", (kind,)):
+            if isinstance(option, Reference) and isinstance(value, str) and self._is_reference(option, value):
+                homes = (self.functions, self.stores, self.token_stores, self.policies)
+                return next((home[value] for home in homes if value in home), ABSENT)
+        return value
+
+    def _is_reference(self, kind: Reference, value: str) -> bool:
+        entry = self._registry.entries.get(value)
+        return entry is None or entry.kind.name in kind.kinds
+
+    def _function(self, entry: Entry) -> Any:
+        source = entry.values["source"]
+        module = self._registry.attempt(entry, "source", lambda: self.modules.module(source, entry.base))
+        return ABSENT if module is None else self.modules.function(module, entry.values["method"])
+
+    def _token_store(self, entry: Entry) -> Any:
+        values = entry.values
+        where = self._registry.entries[values["store"]]
+        if where.values.get("full") == "evict":
+            message = f"{where.id} forgets the tokens used least when it is full"
+            self._registry.add(entry, "store", "unsafe", message, f"set full: refuse in {where.id}")
+        if where.id not in self.stores:
+            return ABSENT
+        return TokenStore(
+            self.stores[where.id],
+            policies=self.groups,
+            secret=values.get("token_key", ()),
+            token_length=values["token_length"],
+            default_expiration=values["default_expiration"],
+        )
+
+
+def _memory(entry: Entry) -> Store:
+    return MemoryStore(max_entries=entry.values["max_entries"], full=entry.values["full"])
+
+
+def _redis(entry: Entry) -> Store:
+    values = entry.values
+    names = ("prefix", "timeout", "max_connections")
+    return RedisStore(values["url"], **{name: values[name] for name in names})
+
+
+def _policy(entry: Entry) -> Policy:
+    values = entry.values
+    return Policy(
+        entry.id,
+        values["policy.actions"],
+        values["policy.resources"],
+        values["policy.effect"],
+        values.get("policy.conditions", ()),
+        values.get("groups", ()),
+        values.get("policy.expression"),
+    )
