@@ -12,7 +12,7 @@ from asgi_express.gateway._problems import CODES
 
 BROKEN = Path(__file__).parent / "broken"
 FILES = sorted(BROKEN.glob("*.yaml"))
-EXPECTED = re.compile(r"^# expected: (\d+) ([a-z-]+)(?: ([\w.-]+:[\w.-]+):)? (.*) \((.*)\)$", re.MULTILINE)
+EXPECTED = re.compile(r"^# expected: (\d+) ([a-z-]+)(?: ([\w.-]+:[\w.-]+):)? (.*) \| (.*)$", re.MULTILINE)
 
 
 def expected(path: Path) -> list[tuple[int, str, str | None, str, str]]:
