@@ -20,7 +20,7 @@ from asgi_express.gateway._references import check_references
 from asgi_express.gateway._registry import Registry, read_registry
 from asgi_express.gateway._routes import read_mounts
 from asgi_express.gateway._service import Service
-from asgi_express.gateway._sources import Source, read_sources
+from asgi_express.gateway._sources import Source, paths_of, read_sources
 from asgi_express.security import Policies, TokenStore
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
@@ -99,7 +99,7 @@ def _make(
         problems.add("missing-field", "there is no http.service", file=name, line=1, suggestion="add one")
     if problems:
         made.objects.modules.close()
-        raise GatewayError(problems)
+        raise GatewayError(problems, made.files)
     return made
 
 
@@ -182,6 +182,7 @@ class Gateway:
         self._current = _Generation(_make(*self._arguments))
         self._lock = asyncio.Lock()
         self._alive = False
+        self._tried: frozenset[Path] = frozenset()
         self._retiring: dict[asyncio.Task[None], _Generation] = {}
 
     # -- what it is made of
@@ -226,6 +227,15 @@ class Gateway:
         Example: ``sorted(gateway.files)``
         """
         return self._current.made.files
+
+    @property
+    def watched(self) -> frozenset[Path]:
+        """What to watch for changes: its files, its directories, and the files of a reload that failed.
+
+        Example: ``sorted(gateway.watched)``
+        """
+        directories = {path.resolve() for path in paths_of(self._arguments[0]) if path.is_dir()}
+        return self.files | self._tried | directories
 
     def router_of(self, service: str) -> Any:
         """Return the ``Express`` application of a service as it is now. For tools; serve ``app_of``.
@@ -334,8 +344,10 @@ class Gateway:
                 if self._alive:
                     await fresh.start()
             except ExpressError as error:
+                self._tried = error.files if isinstance(error, GatewayError) else frozenset()
                 _log.error("the gateway was not reloaded, and goes on as it was: %s", error)
                 raise
+            self._tried = frozenset()
             old, self._current = self._current, fresh
             _compare(old.made.services, fresh.made.services)
             _log.info("the gateway was reloaded")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from asgi_express.errors import ExpressError
@@ -78,6 +79,7 @@ class GatewayError(ExpressError, ValueError):
 
     Attributes:
         problems: the faults, in the order of files and lines.
+        files: what was read: a change of these may mend it.
 
     Example::
 
@@ -88,8 +90,9 @@ class GatewayError(ExpressError, ValueError):
                 print(problem)
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], files: Iterable[Path] = ()) -> None:
         self.problems = tuple(problems)
+        self.files = frozenset(files)
         count = len(self.problems)
         head = f"{count} problem{'s' if count != 1 else ''} in the gateway's files"
         super().__init__("\n  ".join((head + ":", *map(str, self.problems))))

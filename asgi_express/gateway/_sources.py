@@ -11,7 +11,7 @@ from typing import TypeAlias
 from asgi_express.gateway._problems import Problems, closest
 from asgi_express.gateway._yaml import MAX_BYTES
 
-__all__ = ["Document", "Source", "read_sources"]
+__all__ = ["Document", "Source", "files_in", "paths_of", "read_sources"]
 
 Source: TypeAlias = "str | os.PathLike[str]"
 """A file, a directory, or the text of a file (which has more than one line)."""
@@ -41,8 +41,8 @@ def read_sources(sources: Iterable[Source], problems: Problems) -> list[Document
     """Read all files, in the order of the sources and, in a directory, of their names."""
     documents: dict[Path | int, Document] = {}
     for source in sources:
-        if isinstance(source, str) and ("\n" in source or not source):
-            documents[len(documents)] = Document("<text>", source, Path.cwd())
+        if is_text(source):
+            documents[len(documents)] = Document("<text>", str(source), Path.cwd())
             continue
         for path in _files(Path(source), problems):
             document = _read(path, problems)
@@ -51,17 +51,32 @@ def read_sources(sources: Iterable[Source], problems: Problems) -> list[Document
     return list(documents.values())
 
 
+def is_text(source: Source) -> bool:
+    """Tell whether a source is the text of a file, and not its path."""
+    return isinstance(source, str) and ("\n" in source or not source)
+
+
+def paths_of(sources: Iterable[Source]) -> list[Path]:
+    """Return the sources that are paths."""
+    return [Path(source) for source in sources if not is_text(source)]
+
+
+def files_in(directory: Path) -> list[Path]:
+    """Return the files of entries in a directory and below, by name; what is hidden is left out."""
+    return [
+        each
+        for each in sorted(directory.rglob("*"))
+        if each.suffix in _SUFFIXES
+        and each.is_file()
+        and not any(part.startswith(".") for part in each.relative_to(directory).parts)
+    ]
+
+
 def _files(path: Path, problems: Problems) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        found = [
-            each
-            for each in sorted(path.rglob("*"))
-            if each.suffix in _SUFFIXES
-            and each.is_file()
-            and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        ]
+        found = files_in(path)
         if not found or len(found) > _MAX_FILES:
             words = f"there is no {' or '.join(_SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
             advice = "name the directory, or the files, of the entries"

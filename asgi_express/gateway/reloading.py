@@ -1,0 +1,160 @@
+"""When to reload: when a file changes, and on SIGHUP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from asgi_express.errors import ExpressError
+from asgi_express.gateway._gateway import Gateway
+from asgi_express.gateway._sources import files_in
+
+__all__ = ["changes", "reloading"]
+
+_log = logging.getLogger("asgi_express.gateway")
+
+_Snapshot: TypeAlias = "Mapping[Path, tuple[int, int, int] | None]"
+
+# Milliseconds in which changes count as one: editors write a file in several steps.
+_DEBOUNCE = 100
+
+# Seconds between two looks where nothing tells of changes.
+_INTERVAL = 0.5
+
+
+@asynccontextmanager
+async def reloading(
+    gateway: Gateway, *, watch: bool = True, hangup: bool = True, poll: float | None = None
+) -> AsyncIterator[None]:
+    """Reload a gateway when it is told to, around a block. A reload that fails is logged, and nothing changes.
+
+    Args:
+        gateway: the gateway.
+        watch: whether to reload when one of its files changes; with ``watchfiles`` if that is installed.
+        hangup: whether to reload on SIGHUP, where the system has it. Only in the main thread.
+        poll: seconds between two looks at the files, without ``watchfiles``; ``None`` to use it if it is there.
+
+    Example::
+
+        async with reloading(gateway):
+            await server.serve()
+    """
+    wanted = asyncio.Event()
+    tasks = [asyncio.ensure_future(_reload_when(gateway, wanted))]
+    if watch:
+        tasks.append(asyncio.ensure_future(_tell(changes(gateway, poll=poll), wanted)))
+    loop = asyncio.get_running_loop()
+    number = getattr(signal, "SIGHUP", None) if hangup else None
+    if number is not None:
+        loop.add_signal_handler(number, wanted.set)
+    try:
+        yield
+    finally:
+        if number is not None:
+            loop.remove_signal_handler(number)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def _reload_when(gateway: Gateway, wanted: asyncio.Event) -> None:
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        try:
+            await gateway.reload()
+        except ExpressError:
+            pass  # the gateway has logged why
+        except Exception:
+            _log.exception("the gateway was not reloaded, and goes on as it was")
+
+
+async def _tell(changed: AsyncGenerator[frozenset[Path], None], wanted: asyncio.Event) -> None:
+    async with aclosing(changed):
+        async for _ in changed:
+            wanted.set()
+
+
+def changes(gateway: Gateway, *, poll: float | None = None) -> AsyncGenerator[frozenset[Path], None]:
+    """Give the files of a gateway that have changed since this call, each time some have.
+
+    Args:
+        gateway: the gateway.
+        poll: seconds between two looks, without ``watchfiles``; ``None`` to use it if it is there.
+
+    Example::
+
+        async for files in changes(gateway):
+            print("changed:", *files)
+    """
+    return _changes(gateway, _look(gateway.watched), poll)
+
+
+async def _changes(gateway: Gateway, known: _Snapshot, poll: float | None) -> AsyncGenerator[frozenset[Path], None]:
+    while True:
+        async with aclosing(_ticks(gateway.watched, poll)) as ticks:
+            async for _ in ticks:
+                now = await asyncio.to_thread(_look, gateway.watched)
+                changed = frozenset(path for path in {*known, *now} if known.get(path) != now.get(path))
+                added = frozenset(now) - frozenset(known)
+                known = now
+                # A file that the gateway has only now begun to name was read just now.
+                if changed - (added & gateway.files):
+                    yield changed
+                if added:
+                    break  # it may be in another directory
+
+
+async def _ticks(watched: Iterable[Path], poll: float | None) -> AsyncGenerator[None, None]:
+    """Say when it is worth to look."""
+    awatch = _awatch() if poll is None else None
+    if awatch is None:
+        while True:
+            await asyncio.sleep(poll or _INTERVAL)
+            yield
+    # On a timeout too: a directory that was not there may have come.
+    looking = awatch(
+        *_directories(watched), debounce=_DEBOUNCE, step=20, rust_timeout=1000, yield_on_timeout=True, recursive=False
+    )
+    async with aclosing(looking):
+        async for _ in looking:
+            yield
+
+
+def _awatch() -> Any:
+    try:
+        from watchfiles import awatch
+    except ImportError:
+        return None
+    return awatch
+
+
+def _directories(watched: Iterable[Path]) -> set[Path]:
+    """Return the directories of files, and all below those that are watched as a whole, hidden ones apart."""
+    found = set()
+    for path in watched:
+        if path.is_dir():
+            found.add(path)
+            below = (each for each in path.rglob("*") if each.is_dir())
+            found |= {each for each in below if not any(part[0] == "." for part in each.relative_to(path).parts)}
+        elif path.parent.is_dir():
+            found.add(path.parent)
+    return found
+
+
+def _look(watched: Iterable[Path]) -> _Snapshot:
+    found: dict[Path, tuple[int, int, int] | None] = {}
+    for path in watched:
+        for each in files_in(path) if path.is_dir() else (path,):
+            try:
+                stat = each.stat()
+            except OSError:
+                found[each] = None
+            else:
+                found[each] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
