@@ -7,7 +7,8 @@
     app = asgi_express.load("app.yaml")  # uvicorn main:app
 """
 
-from asgi_express.gateway._gateway import Gateway, check, load
+from asgi_express.gateway._gateway import Gateway
+from asgi_express.gateway._load import check, load
 from asgi_express.gateway._middleware import register
 from asgi_express.gateway._problems import GatewayError, Problem
 from asgi_express.gateway._service import TLS, Service

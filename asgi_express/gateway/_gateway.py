@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,151 +12,18 @@ from typing import Any
 
 from asgi_express._lifespan import serve_lifespan
 from asgi_express.errors import ExpressError
-from asgi_express.gateway._build import Build, build
-from asgi_express.gateway._middleware import available, read_stacks
-from asgi_express.gateway._problems import GatewayError, Problem, Problems
-from asgi_express.gateway._references import check_references
-from asgi_express.gateway._registry import Registry, read_registry
-from asgi_express.gateway._routes import read_mounts
+from asgi_express.gateway._generation import Generation
+from asgi_express.gateway._make import make
+from asgi_express.gateway._problems import GatewayError
+from asgi_express.gateway._registry import Registry
 from asgi_express.gateway._service import Service
-from asgi_express.gateway._sources import Source, paths_of, read_sources
+from asgi_express.gateway._sources import Source, paths_of
 from asgi_express.security import Policies, TokenStore
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Gateway", "check", "load"]
+__all__ = ["Gateway"]
 
 _log = logging.getLogger("asgi_express.gateway")
-
-
-def load(
-    *sources: Source,
-    environment: Mapping[str, str] | None = None,
-    middleware: Mapping[str, Callable[..., Any]] | None = None,
-) -> Gateway:
-    """Return the ASGI app that files of entries describe.
-
-    Args:
-        *sources: files, directories (all ``.yaml`` and ``.yml`` files in them), or the text of a file. Together they
-            are one registry.
-        environment: where placeholders and ``env.variable`` look; ``os.environ`` by default.
-        middleware: further middleware by name, besides what is registered.
-
-    Raises:
-        GatewayError: something is wrong; it holds every problem, with file, line, entry and advice.
-        ImportError: PyYAML is not installed.
-
-    Example::
-
-        app = load("app.yaml")  # uvicorn main:app
-    """
-    return Gateway(sources, environment=environment, middleware=middleware)
-
-
-def check(
-    *sources: Source,
-    environment: Mapping[str, str] | None = None,
-    middleware: Mapping[str, Callable[..., Any]] | None = None,
-) -> list[Problem]:
-    """Return everything that is wrong with files, in order. It does what ``load`` does, modules are imported too.
-
-    Args:
-        *sources: as for :func:`load`.
-        environment: as for :func:`load`.
-        middleware: as for :func:`load`.
-
-    Raises:
-        ImportError: PyYAML is not installed.
-
-    Example::
-
-        for problem in check("app.yaml"):
-            print(problem)
-    """
-    try:
-        _make(sources, environment, middleware).objects.modules.close()
-    except GatewayError as error:
-        return list(error.problems)
-    return []
-
-
-def _make(
-    sources: tuple[Source, ...],
-    environment: Mapping[str, str] | None,
-    middleware: Mapping[str, Callable[..., Any]] | None,
-) -> Build:
-    if not sources:
-        msg = "load() needs a file, a directory, or the text of a file"
-        raise TypeError(msg)
-    problems = Problems()
-    documents = read_sources(sources, problems)
-    registry = read_registry(documents, os.environ if environment is None else environment, problems)
-    stacks = read_stacks(registry, available(middleware))
-    check_references(registry)
-    made = build(registry, stacks, read_mounts(registry))
-    if not problems and not made.services:
-        name = documents[0].name
-        problems.add("missing-field", "there is no http.service", file=name, line=1, suggestion="add one")
-    if problems:
-        made.objects.modules.close()
-        raise GatewayError(problems, made.files)
-    return made
-
-
-class _Generation:
-    """One build, the requests that it is handling, and its lifespan in a task of its own.
-
-    Contexts of asynchronous libraries must be left by the task that entered them, and a reload does not run in the task
-    that started the server.
-    """
-
-    def __init__(self, made: Build) -> None:
-        self.made = made
-        self._requests = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start what was built.
-
-        Raises:
-            ExpressError: it cannot.
-        """
-        ready = asyncio.get_running_loop().create_future()
-        self._task = asyncio.ensure_future(self._run(ready))
-        await asyncio.wait([self._task, ready], return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            await self._task
-
-    async def _run(self, ready: asyncio.Future[None]) -> None:
-        async with self.made.running():
-            ready.set_result(None)
-            await self._stop.wait()
-
-    async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        self._requests += 1
-        self._idle.clear()
-        try:
-            await app(scope, receive, send)
-        finally:
-            self._requests -= 1
-            if not self._requests:
-                self._idle.set()
-
-    def hurry(self) -> None:
-        """Wait for no request: the server has seen to those."""
-        self._idle.set()
-
-    async def stop(self) -> None:
-        """Stop what was built, when its requests are over."""
-        await self._idle.wait()
-        self._stop.set()
-        try:
-            if self._task is not None:
-                await self._task
-        finally:
-            self.made.objects.modules.close()
 
 
 class Gateway:
@@ -179,11 +45,11 @@ class Gateway:
         middleware: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
         self._arguments = (sources, environment, middleware)
-        self._current = _Generation(_make(*self._arguments))
+        self._current = Generation(make(*self._arguments))
         self._lock = asyncio.Lock()
         self._alive = False
         self._tried: frozenset[Path] = frozenset()
-        self._retiring: dict[asyncio.Task[None], _Generation] = {}
+        self._retiring: dict[asyncio.Task[None], Generation] = {}
 
     # -- what it is made of
 
@@ -340,7 +206,7 @@ class Gateway:
         """
         async with self._lock:
             try:
-                fresh = _Generation(await asyncio.to_thread(_make, *self._arguments))
+                fresh = Generation(await asyncio.to_thread(make, *self._arguments))
                 if self._alive:
                     await fresh.start()
             except ExpressError as error:
