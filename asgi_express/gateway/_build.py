@@ -180,7 +180,7 @@ def _describe(entry: Entry, app: Express, made: Build) -> None:
 
 def _tls(entry: Entry, registry: Registry) -> TLS | None:
     values = entry.values
-    given = {name: values.get(f"tls.{name}") for name in _TLS}
+    given: dict[str, Any] = {name: values.get(f"tls.{name}") for name in _TLS}
     if "tls.mode" not in values and not any(given.values()):
         return None
     for name in ("mode", "cert", "key"):
@@ -191,4 +191,4 @@ def _tls(entry: Entry, registry: Registry) -> TLS | None:
         missing = "client_ca" if given["client_ca"] is None else "client_auth"
         message = f"tls checks clients with client_auth and client_ca; {missing!r} is missing"
         registry.add(entry, "tls", "unsafe", message, f"add {missing}")
-    return TLS(**given) if entry.sound else None  # type: ignore[arg-type]
+    return TLS(**given) if entry.sound else None

@@ -145,15 +145,13 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
             answer.finish()
         return None
 
-    if count == 3:
+    async def plain(req: Any, res: Any) -> Any:
+        return await call(req, res)
 
-        async def handle(req: Any, res: Any, next: Any) -> Any:
-            return await call(req, res, next)
-    else:
+    async def passing(req: Any, res: Any, next: Any) -> Any:
+        return await call(req, res, next)
 
-        async def handle(req: Any, res: Any) -> Any:  # type: ignore[misc]
-            return await call(req, res)
-
+    handle: Callable[..., Any] = passing if count == 3 else plain
     functools.update_wrapper(handle, function)
     del vars(handle)["__wrapped__"]  # its shape is its own
     return handle

@@ -1,0 +1,28 @@
+"""What a field can hold: how it is read, what an editor is told of it, and its name in words."""
+
+from asgi_express.gateway._types.base import Context, Schema, Type, expected
+from asgi_express.gateway._types.places import FilePath, Pem, Reference
+from asgi_express.gateway._types.scalars import Boolean, Choice, Duration, Integer, Number, Size, Text
+from asgi_express.gateway._types.shapes import Anything, Either, ListOf, Mapping, Raw
+
+__all__ = [
+    "Anything",
+    "Boolean",
+    "Choice",
+    "Context",
+    "Duration",
+    "Either",
+    "FilePath",
+    "Integer",
+    "ListOf",
+    "Mapping",
+    "Number",
+    "Pem",
+    "Raw",
+    "Reference",
+    "Schema",
+    "Size",
+    "Text",
+    "Type",
+    "expected",
+]

@@ -1,0 +1,85 @@
+"""What is somewhere else: another entry, a directory, a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asgi_express.gateway._problems import Wrong, closest
+from asgi_express.gateway._types.base import Context, Schema, expected
+from asgi_express.gateway._yaml import Node
+
+__all__ = ["FilePath", "Pem", "Reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The ID of another entry; without a namespace, one of the same."""
+
+    kinds: tuple[str, ...]
+    example: str = "the name of one in this file"
+
+    @property
+    def words(self) -> str:
+        return "the ID of " + (f"a {' or '.join(self.kinds)}" if self.kinds else "an entry")
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string", "description": self.words}
+
+    def read(self, node: Node, context: Context) -> str:
+        if not isinstance(node.value, str) or not node.value:
+            raise expected(self, node)
+        return context.refer(node, self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePath:
+    """A directory, relative to the file that names it."""
+
+    words: str = "the path of a directory"
+    example: str = "./public"
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string"}
+
+    def read(self, node: Node, context: Context) -> Path:
+        if not isinstance(node.value, str) or not node.value:
+            raise expected(self, node)
+        path = (context.base / node.value.removeprefix("file://")).resolve()
+        if not path.is_dir():
+            beside = [each.name for each in path.parent.iterdir() if each.is_dir()] if path.parent.is_dir() else []
+            advice = closest(path.name, beside, otherwise=f"paths begin at {context.base}")
+            raise Wrong(f"there is no directory {node.shown}", suggestion=advice, code="missing-file", line=node.line)
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Pem:
+    """A certificate or a key: as text, or from a file."""
+
+    words: str = "PEM text, or file:// and the path of a PEM file"
+    example: str = "file://cert.pem"
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "string"}
+
+    def read(self, node: Node, context: Context) -> str:
+        text = node.value
+        if not isinstance(text, str):
+            raise expected(self, node)
+        if text.startswith("file://"):
+            path = context.base / text.removeprefix("file://")
+            try:
+                text = path.read_text("ascii")
+            except (OSError, UnicodeDecodeError):
+                advice = f"paths begin at {context.base}"
+                message = f"{node.shown} cannot be read"
+                raise Wrong(message, suggestion=advice, code="missing-file", line=node.line) from None
+        if "-----BEGIN " not in text:
+            # not shown: it may be a key
+            message = f"expected {self.words}; there is no -----BEGIN line"
+            raise Wrong(message, suggestion=f"write {self.example}, say", line=node.line)
+        return text
