@@ -10,8 +10,9 @@
 from asgi_express.gateway._gateway import Gateway
 from asgi_express.gateway._load import check, load
 from asgi_express.gateway._middleware import register
+from asgi_express.gateway._objects import resource
 from asgi_express.gateway._problems import GatewayError, Problem
 from asgi_express.gateway._schema import schema
 from asgi_express.gateway._service import TLS, Service
 
-__all__ = ["TLS", "Gateway", "GatewayError", "Problem", "Service", "check", "load", "register", "schema"]
+__all__ = ["TLS", "Gateway", "GatewayError", "Problem", "Service", "check", "load", "register", "resource", "schema"]

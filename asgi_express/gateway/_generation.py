@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from asgi_express.gateway._build import Build
+from asgi_express.gateway._objects import serving
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["Generation"]
@@ -46,7 +47,8 @@ class Generation:
         self._requests += 1
         self._idle.clear()
         try:
-            await app(scope, receive, send)
+            with serving(self.made.objects):
+                await app(scope, receive, send)
         finally:
             self._requests -= 1
             if not self._requests:

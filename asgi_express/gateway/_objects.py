@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
+from asgi_express.errors import MisuseError
 from asgi_express.gateway._functions import Modules
 from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._types import ListOf, Reference, Type
 from asgi_express.security import Policies, Policy, TokenStore
 from asgi_express.stores import MemoryStore, RedisStore, Store
 
-__all__ = ["ABSENT", "Objects"]
+__all__ = ["ABSENT", "Objects", "resource", "serving"]
 
 ABSENT: Any = object()
 """What stands for an entry that could not be made, which was noted."""
@@ -20,6 +23,47 @@ ABSENT: Any = object()
 _REDIS = "write redis://localhost:6379/0, say"
 _RULES = "docs/security.md has the fields, the operators and the language"
 _KEY = "take it from the environment: ${env:TOKEN_KEY}"
+
+
+_serving: ContextVar[Objects] = ContextVar("asgi_express.gateway.objects")
+
+
+def resource(name: str) -> Any:
+    """Return what an entry has become, to be used in a function: a store, a token store, a policy, another function.
+
+    Args:
+        name: the ID of the entry, with its namespace.
+
+    Raises:
+        LookupError: there is none, or it is of a kind that becomes nothing, such as a router.
+        MisuseError: no request of a gateway is being served here.
+
+    Example::
+
+        from asgi_express.gateway import resource
+
+        token = await resource("app:tokens").create(Actor("ada"), "users")
+    """
+    try:
+        objects = _serving.get()
+    except LookupError:
+        msg = f"resource({name!r}): no request of a gateway is being served here"
+        raise MisuseError(msg) from None
+    found = objects.find(name)
+    if found is ABSENT:
+        msg = f"resource({name!r}): no entry of this ID is a function, a store, a token store or a policy"
+        raise LookupError(msg)
+    return found
+
+
+@contextmanager
+def serving(objects: Objects) -> Iterator[None]:
+    """Let :func:`resource` know the objects in a ``with`` block."""
+    token = _serving.set(objects)
+    try:
+        yield
+    finally:
+        _serving.reset(token)
 
 
 class Objects:
@@ -60,9 +104,13 @@ class Objects:
             return ABSENT if any(each is ABSENT for each in found) else found
         for option in getattr(kind, "types", (kind,)):
             if isinstance(option, Reference) and isinstance(value, str) and self._is_reference(option, value):
-                homes = (self.functions, self.stores, self.token_stores, self.policies)
-                return next((home[value] for home in homes if value in home), ABSENT)
+                return self.find(value)
         return value
+
+    def find(self, name: str) -> Any:
+        """Return what an entry has become, ``ABSENT`` if nothing."""
+        homes = (self.functions, self.stores, self.token_stores, self.policies)
+        return next((home[name] for home in homes if name in home), ABSENT)
 
     def _is_reference(self, kind: Reference, value: str) -> bool:
         entry = self._registry.entries.get(value)

@@ -71,7 +71,8 @@ def _options(description: str, *, is_post: bool) -> dict[str, Any]:
     made: dict[str, Any] = {"type": "object", "description": description, "properties": {}, "patternProperties": {}}
     for spec in specs:
         for option in spec.options.values():
-            made["properties"][f"{spec.name}.{option.name.replace('_', '.')}"] = _option(spec, option.name)
+            # For completion; what it can be, its pattern says, which stands for all spellings.
+            made["properties"][f"{spec.name}.{option.name.replace('_', '.')}"] = {"description": option.type.words}
         for pattern, option in patterns(spec):
             made["patternProperties"][pattern] = _option(spec, option.name)
     return made
