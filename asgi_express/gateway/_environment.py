@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._yaml import Node
 
-__all__ = ["expand", "placeholders"]
+__all__ = ["expand"]
+
+# What is shorter is no secret, and may well be part of another word.
+_MIN_HIDDEN = 4
 
 _PLACEHOLDER = re.compile(r"\$\{env:([^}|]*)(?:\|([^}]*))?\}")
 
 
-def placeholders(text: str) -> Iterator[tuple[str, str | None]]:
-    """Give the names in a text, and their defaults."""
-    for match in _PLACEHOLDER.finditer(text):
-        yield match[1].strip(), match[2]
-
-
-def expand(node: Node, read: Callable[[str], str | None], report: Callable[[Wrong], None]) -> Node:
+def expand(
+    node: Node, read: Callable[[str], str | None], report: Callable[[Wrong], None], hidden: dict[str, str]
+) -> Node:
     """Return a copy in which placeholders are replaced. What they stand for is not looked through again.
 
     Args:
         node: a value, with all that is in it.
         read: returns the value of a name, ``None`` where it has none.
         report: is told of names without a value.
+        hidden: filled with what was put in, and the text to show in its place.
     """
     value = node.value
     if isinstance(value, dict):
-        return replace(node, value={key: expand(child, read, report) for key, child in value.items()})
+        return replace(node, value={key: expand(child, read, report, hidden) for key, child in value.items()})
     if isinstance(value, list):
-        return replace(node, value=[expand(child, read, report) for child in value])
+        return replace(node, value=[expand(child, read, report, hidden) for child in value])
     if not isinstance(value, str) or "${" not in value:
         return node
 
@@ -45,4 +45,7 @@ def expand(node: Node, read: Callable[[str], str | None], report: Callable[[Wron
             report(Wrong(message, suggestion=advice, code="environment", line=node.line))
         return known if known is not None else match[2] or ""
 
-    return replace(node, value=_PLACEHOLDER.sub(found, value))
+    expanded = _PLACEHOLDER.sub(found, value)
+    if len(expanded) >= _MIN_HIDDEN:
+        hidden[expanded] = value
+    return replace(node, value=expanded)

@@ -9,6 +9,7 @@ from typing import Any
 
 from asgi_express.errors import MisuseError
 from asgi_express.gateway._functions import Modules
+from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._types import ListOf, Reference, Type
 from asgi_express.security import Policies, Policy, TokenStore
@@ -83,7 +84,7 @@ class Objects:
         self.modules = Modules()
         self.functions = self._make("function.python", make=self._function, path="method")
         self.stores = self._make("store.memory", make=_memory, path="max_entries")
-        self.stores |= self._make("store.redis", make=_redis, path="url", advice=_REDIS)
+        self.stores |= self._make("store.redis", make=_redis, path="url")
         self.policies = self._make("security.policy", make=_policy, path="policy.conditions", advice=_RULES)
         self.policies |= self._make("security.policy.expr", make=_policy, path="policy.expression", advice=_RULES)
         self.groups = Policies(self.policies.values())
@@ -145,7 +146,11 @@ def _memory(entry: Entry) -> Store:
 def _redis(entry: Entry) -> Store:
     values = entry.values
     names = ("prefix", "timeout", "max_connections")
-    return RedisStore(values["url"], **{name: values[name] for name in names})
+    try:
+        return RedisStore(values["url"], **{name: values[name] for name in names})
+    except (TypeError, ValueError):
+        # In its own words there may be a part of the password.
+        raise Wrong("this is no URL that redis-py can read", suggestion=_REDIS) from None
 
 
 def _policy(entry: Entry) -> Policy:

@@ -37,6 +37,7 @@ class Entry:
         node: all that it says, placeholders replaced.
         values: what its fields hold, by their paths, defaults included.
         references: the entries that it names: what is wanted of each, and where it is named.
+        hidden: what came from the environment, and the text to show in its place.
         sound: whether nothing was found to be wrong with it.
     """
 
@@ -48,6 +49,7 @@ class Entry:
     node: Node
     values: dict[str, Any] = field(default_factory=dict)
     references: list[tuple[str, Sequence[str], Node]] = field(default_factory=list)
+    hidden: dict[str, str] = field(default_factory=dict)
     sound: bool = True
 
     @property
@@ -122,6 +124,8 @@ class Registry:
     def wrong(self, entry: Entry, path: str, error: Wrong) -> None:
         """Note a value of a field that cannot be."""
         entry.sound = False
+        for secret, shown in entry.hidden.items():
+            error.message = error.message.replace(secret, shown)
         self.problems.wrong(error, file=entry.file, line=entry.line_of(path), entry=entry.id)
 
     def attempt(self, entry: Entry, path: str, make: Callable[[], _Made], advice: str | None = None) -> _Made | None:
@@ -150,7 +154,7 @@ def read_registry(documents: Sequence[Document], environment: Mapping[str, str],
                 registry.put(entry)
     variables = _Variables(registry, environment)
     for entry in registry.all():
-        entry.node = expand(entry.node, variables.read, _reporter(registry, entry))
+        entry.node = expand(entry.node, variables.read, _reporter(registry, entry), entry.hidden)
         _Reading(registry, entry).run()
     return registry
 
