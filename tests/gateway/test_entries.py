@@ -386,7 +386,7 @@ def test_words_of_others_about_a_value_do_not_show_what_came_from_the_environmen
     url = entries("- {name: p, kind: store.redis, url: '${env:URL}'}\n")
     (problem,) = check(url, environment={"URL": "redis://user:pass#word@host:port"})
     assert problem.message == "url: this is no URL that redis-py can read"
-    key = "- {name: api, kind: http.router, meta: {server: gateway}, middleware: ratelimit, options: {ratelimit.key: '${env:K}'}}"
+    key = ROUTER + "  middleware: ratelimit\n  options: {ratelimit.key: '${env:K}'}\n"
     (problem,) = check(entries(key), environment={"K": "a secret"})
     assert problem.message.endswith("not '${env:K}'")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -282,6 +281,7 @@ def test_outside_of_a_handler_there_is_no_request() -> None:
 
 async def test_a_client_that_leaves_ends_a_stream(tmp_path: Path) -> None:
     code = """
+    import asyncio
     from asgi_express.errors import ClientDisconnect
     left = []
 
@@ -290,13 +290,16 @@ async def test_a_client_that_leaves_ends_a_stream(tmp_path: Path) -> None:
         try:
             while True:
                 await res.write_event({"data": "x" * 1000})
+                await asyncio.sleep(0)
         except ClientDisconnect:
             left.append(True)
             raise
     """
     gateway = app(tmp_path, code)
     async with serving(gateway, log_level="critical") as client:
-        with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as connection:
-            connection.sendall(b"GET /api/it/1/2 HTTP/1.1\r\nHost: a\r\n\r\n")
-            connection.recv(100)
+        reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+        writer.write(b"GET /api/it/1/2 HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"data: ")
+        writer.close()
+        await writer.wait_closed()
     # The server waits for its requests when it stops: this one has ended.
