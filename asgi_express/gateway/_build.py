@@ -64,13 +64,10 @@ class Build:
             for store in self.objects.stores.values():
                 stack.push_async_callback(store.aclose)
             for service in self.services.values():
-                deadline = asyncio.timeout(service.start_timeout)
                 try:
-                    async with deadline:
+                    async with asyncio.timeout(service.start_timeout):
                         await stack.enter_async_context(self.apps[service.id].lifespan_context())
                 except TimeoutError:
-                    if not deadline.expired():
-                        raise
                     msg = f"{service.id} did not start within {service.start_timeout:g} seconds (start_timeout)"
                     raise ExpressError(msg) from None
             yield

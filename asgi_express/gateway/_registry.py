@@ -272,7 +272,8 @@ class _Reading:
     def _walk(self, node: Node, prefix: str) -> None:
         if not isinstance(node.value, dict):
             message = f"{prefix.rstrip('.')} is a mapping, not {node.shown}"
-            self._registry.add(self._entry, prefix.rstrip("."), "wrong-value", message)
+            names = [name.removeprefix(prefix) for name in self._fields if name.startswith(prefix)]
+            self._registry.add(self._entry, prefix.rstrip("."), "wrong-value", message, f"there are {listed(names)}")
             return
         for key, child in node.value.items():
             path = prefix + key

@@ -230,6 +230,7 @@ SHAPES = [
     ("def it(req, res): return res.send('a')", "a"),
     ("async def it(req, res): await res.send('a')", "a"),
     ("def it(req, res): http.response().write('mixed')", "mixed"),
+    ("def it(req, res):\n    http.response()\n    res.send('answered')", "answered"),
     ("def it(req, res, next): res.send('three')", "three"),
     ("import functools\nit = functools.partial(lambda word, req, res: res.send(word), 'partial')", "partial"),
     ("from asgi_express import blocking\n@blocking\ndef it(): http.response().write('thread')", "thread"),

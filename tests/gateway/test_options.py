@@ -357,9 +357,7 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_middleware, "_registered", {})
 
 
-async def test_a_middleware_that_is_registered_is_named_by_files_before_and_after_the_match(
-    tmp_path: Path, registered: None
-) -> None:
+async def test_a_registered_middleware_stands_before_or_after_the_match(tmp_path: Path, registered: None) -> None:
     register("tagged", Tagged)
     register("tagged", Tagged)
     app = gateway(tmp_path, {"tagged.tag": "a", "tagged_loud": True}, ["tagged"])
