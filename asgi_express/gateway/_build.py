@@ -18,6 +18,7 @@ from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._routers import Routers
 from asgi_express.gateway._routes import Mount, mounts_of
 from asgi_express.gateway._service import TLS, Service
+from asgi_express.gateway._sources import Signature
 from asgi_express.gateway._timeouts import Timeouts
 from asgi_express.security import Actor
 from asgi_express.security import Scope as Scoped
@@ -48,10 +49,10 @@ class Build:
         self.entrances: dict[str, ASGIApp] = {}
 
     @property
-    def files(self) -> frozenset[Path]:
-        """What to watch: a change of these is a change of the gateway."""
-        documents = {each.path for each in self.registry.documents if each.path is not None}
-        return self.objects.modules.files | documents
+    def seen(self) -> dict[Path, Signature]:
+        """The files that it was made of, and what each looked like: a change of these is a change of the gateway."""
+        documents = {each.path: each.signature for each in self.registry.documents if each.path is not None}
+        return {**self.objects.modules.seen, **documents}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

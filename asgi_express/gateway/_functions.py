@@ -17,6 +17,7 @@ from typing import Any
 
 from asgi_express._handlers import classify
 from asgi_express.gateway._problems import Wrong, closest, listed
+from asgi_express.gateway._sources import Signature, signature_of
 from asgi_express.gateway.http._exchange import exchanging
 
 __all__ = ["Modules", "endpoint"]
@@ -29,16 +30,15 @@ class Modules:
 
     A file is run anew for each registry, so that a new one sees new code while the old one goes on with the old.
     A module of Python's path is imported once, as Python does.
+
+    Attributes:
+        seen: the files that were run, and what each looked like just before.
     """
 
     def __init__(self) -> None:
         self._files: dict[Path, ModuleType | Wrong] = {}
+        self.seen: dict[Path, Signature] = {}
         self._number = next(_number)
-
-    @property
-    def files(self) -> frozenset[Path]:
-        """The files that were run."""
-        return frozenset(self._files)
 
     @staticmethod
     def function(module: ModuleType, name: str) -> Callable[..., Any]:
@@ -84,6 +84,7 @@ class Modules:
                 raise _broken(source, error) from error
         path = (base / rest.removeprefix("//")).resolve()
         if path not in self._files:
+            self.seen[path] = signature_of(path)
             try:
                 self._files[path] = self._run(path, source)
             except Wrong as error:

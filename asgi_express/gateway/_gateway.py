@@ -17,7 +17,7 @@ from asgi_express.gateway._make import make
 from asgi_express.gateway._problems import GatewayError
 from asgi_express.gateway._registry import Registry
 from asgi_express.gateway._service import Service
-from asgi_express.gateway._sources import Source, paths_of
+from asgi_express.gateway._sources import Signature, Source, paths_of
 from asgi_express.security import Policies, TokenStore
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
@@ -48,7 +48,7 @@ class Gateway:
         self._current = Generation(make(*self._arguments))
         self._lock = asyncio.Lock()
         self._alive = False
-        self._tried: frozenset[Path] = frozenset()
+        self._tried: dict[Path, Signature] = {}
         self._retiring: dict[asyncio.Task[None], Generation] = {}
 
     # -- what it is made of
@@ -92,7 +92,15 @@ class Gateway:
 
         Example: ``sorted(gateway.files)``
         """
-        return self._current.made.files
+        return frozenset(self._current.made.seen)
+
+    @property
+    def seen(self) -> Mapping[Path, Signature]:
+        """What its files looked like when they were read, those of a reload that failed too. For tools.
+
+        Example: ``changed = [path for path, before in gateway.seen.items() if signature_of(path) != before]``
+        """
+        return {**self._current.made.seen, **self._tried}
 
     @property
     def watched(self) -> frozenset[Path]:
@@ -101,7 +109,7 @@ class Gateway:
         Example: ``sorted(gateway.watched)``
         """
         directories = {path.resolve() for path in paths_of(self._arguments[0]) if path.is_dir()}
-        return self.files | self._tried | directories
+        return frozenset({*self.seen, *directories})
 
     def router_of(self, service: str) -> Any:
         """Return the ``Express`` application of a service as it is now. For tools; serve ``app_of``.
@@ -210,10 +218,10 @@ class Gateway:
                 if self._alive:
                     await fresh.start()
             except ExpressError as error:
-                self._tried = error.files if isinstance(error, GatewayError) else frozenset()
+                self._tried = error.seen if isinstance(error, GatewayError) else {}
                 _log.error("the gateway was not reloaded, and goes on as it was: %s", error)
                 raise
-            self._tried = frozenset()
+            self._tried = {}
             old, self._current = self._current, fresh
             _compare(old.made.services, fresh.made.services)
             _log.info("the gateway was reloaded")

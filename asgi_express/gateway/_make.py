@@ -42,5 +42,5 @@ def make(
         problems.add("missing-field", "there is no http.service", file=name, line=1, suggestion="add one")
     if problems:
         made.objects.modules.close()
-        raise GatewayError(problems, made.files)
+        raise GatewayError(problems, made.seen)
     return made

@@ -116,7 +116,7 @@ def _type_of(cls: Any, annotation: Any) -> Type:
 
 
 def _read(hint: Any) -> Type:
-    if hint in _PLAIN if isinstance(hint, type) else False:
+    if isinstance(hint, type) and hint in _PLAIN:
         return _PLAIN[hint]
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
@@ -124,13 +124,13 @@ def _read(hint: Any) -> Type:
     if origin in (Union, types.UnionType):
         return _either([each for each in arguments if each is not type(None)])
     if origin is not None and inspect.isclass(origin):
-        if issubclass(origin, typing.Mapping) or origin is dict:
+        if issubclass(origin, typing.Mapping):
             return Mapping()
         if origin is typing.get_origin(Callable[..., Any]):
             return _FUNCTION
         if issubclass(origin, Iterable):
             return _listing(_read(arguments[0]))
-    return _FUNCTION if hint is Callable else Anything()
+    return Anything()
 
 
 def _listing(item: Type) -> Type:

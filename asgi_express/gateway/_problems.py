@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -79,7 +79,7 @@ class GatewayError(ExpressError, ValueError):
 
     Attributes:
         problems: the faults, in the order of files and lines.
-        files: what was read: a change of these may mend it.
+        seen: the files that were read, and what each looked like: a change of these may mend it.
 
     Example::
 
@@ -90,9 +90,9 @@ class GatewayError(ExpressError, ValueError):
                 print(problem)
     """
 
-    def __init__(self, problems: Iterable[Problem], files: Iterable[Path] = ()) -> None:
+    def __init__(self, problems: Iterable[Problem], seen: Mapping[Path, Any] | None = None) -> None:
         self.problems = tuple(problems)
-        self.files = frozenset(files)
+        self.seen = dict(seen or {})
         count = len(self.problems)
         head = f"{count} problem{'s' if count != 1 else ''} in the gateway's files"
         super().__init__("\n  ".join((head + ":", *map(str, self.problems))))

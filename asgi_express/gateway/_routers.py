@@ -37,7 +37,7 @@ class Routers:
         self._objects = objects
         self._stacks = stacks
         files = {each.path for each in registry.documents if each.path is not None}
-        self._secrets = files | objects.modules.files
+        self._secrets = files | objects.modules.seen.keys()
 
     def make(self, entry: Entry, baseline: Baseline | None) -> Router:
         """Return the router of an entry.

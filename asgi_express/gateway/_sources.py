@@ -11,13 +11,26 @@ from typing import TypeAlias
 from asgi_express.gateway._problems import Problems, closest
 from asgi_express.gateway._yaml import MAX_BYTES
 
-__all__ = ["Document", "Source", "files_in", "paths_of", "read_sources"]
+__all__ = ["Document", "Signature", "Source", "files_in", "paths_of", "read_sources", "signature_of"]
 
 Source: TypeAlias = "str | os.PathLike[str]"
 """A file, a directory, or the text of a file (which has more than one line)."""
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_FILES = 1000
+
+
+Signature: TypeAlias = "tuple[int, int, int] | None"
+"""What a file looks like from outside: when it was written, its size, which file it is; ``None`` where there is none."""
+
+
+def signature_of(path: Path) -> Signature:
+    """Look at a file without reading it."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +42,14 @@ class Document:
         text: what it says.
         base: what paths in it are relative to.
         path: where it is; ``None`` for text.
+        signature: what it looked like just before it was read.
     """
 
     name: str
     text: str
     base: Path
     path: Path | None = None
+    signature: Signature = None
 
 
 def read_sources(sources: Iterable[Source], problems: Problems) -> list[Document]:
@@ -96,10 +111,11 @@ def _files(path: Path, problems: Problems) -> Iterator[Path]:
 
 def _read(path: Path, problems: Problems) -> Document | None:
     raw, advice = b"", "look at its permissions"
+    signature = signature_of(path)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
-        return Document(str(path), raw.decode("utf-8-sig"), path.parent.resolve(), path.resolve())
+        return Document(str(path), raw.decode("utf-8-sig"), path.parent.resolve(), path.resolve(), signature)
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         problems.add("yaml", "the file is not UTF-8", file=str(path), line=line, suggestion="save it as UTF-8")

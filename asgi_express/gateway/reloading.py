@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from asgi_express.errors import ExpressError
 from asgi_express.gateway._gateway import Gateway
-from asgi_express.gateway._sources import files_in
+from asgi_express.gateway._sources import Signature, files_in, signature_of
 
 __all__ = ["changes", "reloading"]
 
 _log = logging.getLogger("asgi_express.gateway")
-
-_Snapshot: TypeAlias = "Mapping[Path, tuple[int, int, int] | None]"
 
 # Milliseconds in which changes count as one: editors write a file in several steps.
 _DEBOUNCE = 100
@@ -81,7 +79,7 @@ async def _tell(changed: AsyncGenerator[frozenset[Path], None], wanted: asyncio.
 
 
 def changes(gateway: Gateway, *, poll: float | None = None) -> AsyncGenerator[frozenset[Path], None]:
-    """Give the files of a gateway that have changed since this call, each time some have.
+    """Give the files of a gateway that have changed since they were read, each time some have.
 
     Args:
         gateway: the gateway.
@@ -92,21 +90,24 @@ def changes(gateway: Gateway, *, poll: float | None = None) -> AsyncGenerator[fr
         async for files in changes(gateway):
             print("changed:", *files)
     """
-    return _changes(gateway, _look(gateway.watched), poll)
+    return _changes(gateway, dict(gateway.seen), poll)
 
 
-async def _changes(gateway: Gateway, known: _Snapshot, poll: float | None) -> AsyncGenerator[frozenset[Path], None]:
+async def _changes(
+    gateway: Gateway, known: dict[Path, Signature], poll: float | None
+) -> AsyncGenerator[frozenset[Path], None]:
     while True:
         async with aclosing(_ticks(gateway.watched, poll)) as ticks:
             async for _ in ticks:
                 now = await asyncio.to_thread(_look, gateway.watched)
-                changed = frozenset(path for path in {*known, *now} if known.get(path) != now.get(path))
-                added = frozenset(now) - frozenset(known)
+                # A file that a reload has begun to name is known as it was when it was read.
+                before = {**gateway.seen, **known}
+                changed = frozenset(path for path, signature in now.items() if signature != before.get(path))
+                is_more = not now.keys() <= known.keys()
                 known = now
-                # A file that the gateway has only now begun to name was read just now.
-                if changed - (added & gateway.files):
+                if changed:
                     yield changed
-                if added:
+                if is_more:
                     break  # it may be in another directory
 
 
@@ -147,14 +148,6 @@ def _directories(watched: Iterable[Path]) -> set[Path]:
     return found
 
 
-def _look(watched: Iterable[Path]) -> _Snapshot:
-    found: dict[Path, tuple[int, int, int] | None] = {}
-    for path in watched:
-        for each in files_in(path) if path.is_dir() else (path,):
-            try:
-                stat = each.stat()
-            except OSError:
-                found[each] = None
-            else:
-                found[each] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    return found
+def _look(watched: Iterable[Path]) -> dict[Path, Signature]:
+    each = [file for path in watched for file in (files_in(path) if path.is_dir() else (path,))]
+    return {path: signature_of(path) for path in each}

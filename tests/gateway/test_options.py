@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -399,6 +400,86 @@ async def test_a_middleware_of_an_installed_package_is_imported_when_it_is_named
             "middleware 'broken' cannot be imported: ModuleNotFoundError(\"No module named 'no'\")",
         )
     ]
+
+
+class Various:
+    """A middleware of somebody else, with every sort of option."""
+
+    given: ClassVar[dict[str, Any]] = {}
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        ratio: float = 0.5,
+        *args: Any,
+        numbers: list[int] | None = None,
+        names: Sequence[str] = (),
+        hook: Callable[[int], int] | None = None,
+        unknown: NoSuchName | None = None,  # type: ignore[name-defined] # noqa: F821
+        odd: type[int] = int,
+        pair: type[str] | None = None,
+        **more: Any,
+    ) -> None:
+        self.app = app
+        self.given.update(ratio=ratio, numbers=numbers, names=names, hook=hook, unknown=unknown, pair=pair, more=more)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+def various(tmp_path: Path, options: str) -> Path:
+    router = f"- {{name: api, kind: http.router, meta: {{server: gateway}}, middleware: various, options: {options}}}\n"
+    function = "- {name: fn, kind: function.python, source: 'module:math', method: floor}\n"
+    return project(tmp_path, router, function)
+
+
+def test_the_annotations_of_a_class_say_what_its_options_hold(tmp_path: Path) -> None:
+    options = "{various.ratio: '1.5', various.numbers: [1, '2'], various.names: 'a, b', various.hook: fn, "
+    options += "various.unknown: {any: thing}, various.pair: [1]}"
+    load(various(tmp_path, options), middleware={"various": Various})
+    assert Various.given == {
+        "ratio": 1.5,
+        "numbers": [1, 2],
+        "names": ["a", "b"],
+        "hook": math.floor,
+        "unknown": {"any": "thing"},
+        "pair": [1],
+        "more": {},
+    }
+    load(various(tmp_path, "null"), middleware={"various": Various})
+    assert Various.given["ratio"] == 0.5
+
+
+def test_editors_take_a_number_as_one_or_as_text() -> None:
+    assert Number().schema == {"anyOf": [{"type": "number"}, {"type": "string"}]}
+
+
+NO_VALUES = [
+    ("ratio: many", "expected a number, not 'many'"),
+    ("ratio: true", "expected a number, not true"),
+    ("ratio: .inf", "expected a number, not '.inf'"),
+    ("numbers: 7", "expected a list of an integer of 0 or more, not 7"),
+    ("hook: [fn]", "expected the ID of a function.python, not a list"),
+]
+
+
+@pytest.mark.parametrize(("option", "words"), NO_VALUES, ids=[option for option, _ in NO_VALUES])
+def test_what_an_annotation_does_not_allow_is_a_problem(tmp_path: Path, option: str, words: str) -> None:
+    (problem,) = check(various(tmp_path, f"{{various.{option}}}"), middleware={"various": Various})
+    assert problem.message == f"various: {option.partition(':')[0]}: {words}"
+
+
+async def test_a_store_that_cannot_be_made_is_one_problem_whatever_is_kept_in_it(tmp_path: Path) -> None:
+    text = """\
+- {name: redis, kind: store.redis, url: "redis://host:port"}
+- {name: tokens, kind: security.token_store, store: redis}
+- name: api
+  kind: http.router
+  meta: {server: gateway}
+  middleware: [ratelimit, token_auth]
+  options: {ratelimit.store: redis, token_auth.store: tokens}
+"""
+    assert [problem.entry for problem in check(project(tmp_path, text))] == ["app:redis"]
 
 
 class Strict:

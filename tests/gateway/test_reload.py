@@ -20,7 +20,8 @@ import pytest
 from asgi_express import load, next_app
 from asgi_express.errors import ExpressError
 from asgi_express.gateway import Gateway, GatewayError
-from asgi_express.gateway.reloading import changes, reloading
+from asgi_express.gateway._sources import signature_of
+from asgi_express.gateway.reloading import _directories, changes, reloading
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 from tests.asgi import ask
 from tests.gateway.serving import HEAD, ROUTER, SERVICE, entries, project, route, serving
@@ -287,6 +288,67 @@ async def test_a_change_of_a_file_of_entries_or_of_functions_is_seen(tmp_path: P
         await version_is(gateway, "number four")
 
 
+async def test_a_file_that_a_reload_has_begun_to_name_is_watched_from_when_it_was_read(tmp_path: Path) -> None:
+    path = versioned(tmp_path, "one")
+    gateway = load(path)
+    changed = changes(gateway, poll=0.01)
+    later = (tmp_path / "later.py").resolve()
+    later.write_text("def show(req, res): res.send('two')")
+    path.write_text(path.read_text().replace("handlers.py", "later.py"))
+    assert await anext(changed) == {path.resolve()}
+    await gateway.reload()
+    following = asyncio.ensure_future(anext(changed))
+    await asyncio.sleep(0)
+    later.write_text("def show(req, res): res.send('number three')")
+    async with asyncio.timeout(PATIENCE):
+        assert await following == {later}
+    await gateway.reload()
+    (tmp_path / "handlers.py").write_text("nobody reads this any more")
+    path.write_text(path.read_text() + "# a comment\n")
+    async with asyncio.timeout(PATIENCE):
+        assert await anext(changed) == {path.resolve()}
+    await changed.aclose()
+
+
+async def test_a_file_that_comes_to_be_named_and_stays_the_same_has_not_changed(tmp_path: Path) -> None:
+    path = versioned(tmp_path, "one")
+    gateway = load(path)
+    changed = changes(gateway, poll=0.01)
+    (tmp_path / "later.py").write_text("def show(req, res): res.send('two')")
+    path.write_text(path.read_text().replace("handlers.py", "later.py"))
+    assert await anext(changed) == {path.resolve()}
+    await gateway.reload()
+    following = asyncio.ensure_future(anext(changed))
+    looked = 0
+
+    def look(path: Path) -> Any:
+        nonlocal looked
+        looked += 1
+        return whole(path)
+
+    whole = signature_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asgi_express.gateway.reloading.signature_of", look)
+        await until(lambda: looked > 6)  # three looks at two files
+    assert not following.done()
+    (tmp_path / "later.py").unlink()
+    async with asyncio.timeout(PATIENCE):
+        assert await following == {(tmp_path / "later.py").resolve()}
+    await changed.aclose()
+
+
+@pytest.mark.parametrize("poll", [None, 0.02], ids=["watchfiles", "polling"])
+async def test_a_directory_of_a_file_may_come_later(tmp_path: Path, poll: float | None) -> None:
+    path = versioned(tmp_path, "one")
+    gateway = load(path)
+    async with watched(gateway, hangup=False, poll=poll):
+        path.write_text(path.read_text().replace("handlers.py", "below/mended.py"))
+        await until(lambda: (tmp_path / "below" / "mended.py").resolve() in gateway.watched)
+        (tmp_path / "below").mkdir()
+        (tmp_path / "below" / "mended.py").write_text("def show(req, res): res.send('mended')")
+        await version_is(gateway, "mended")
+
+
 @pytest.mark.parametrize("poll", [None, 0.02], ids=["watchfiles", "polling"])
 async def test_a_file_that_failed_is_watched_until_it_is_mended(tmp_path: Path, poll: float | None) -> None:
     path = versioned(tmp_path, "one")
@@ -316,12 +378,18 @@ async def test_a_new_file_in_a_directory_is_seen_but_a_hidden_one_is_not(tmp_pat
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "more.yaml").write_text(HEAD)
     await until(lambda: {"more.yaml"} in seen)
+    with pytest.raises(GatewayError, match="expected a list of entries"):
+        await gateway.reload()
     (tmp_path / "below" / "more.yaml").unlink()
     await until(lambda: seen.count({"more.yaml"}) == 2)
     looking.cancel()
     await asyncio.wait([looking])
     await changed.aclose()
     assert all(names <= {"more.yaml"} for names in seen)
+
+
+def test_only_directories_that_are_there_are_watched(tmp_path: Path) -> None:
+    assert _directories([tmp_path / "a.yaml", tmp_path / "no" / "b.py"]) == {tmp_path}
 
 
 async def test_without_watchfiles_files_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,7 +127,13 @@ def test_a_merge_key_is_a_key_like_any_other(loader: None) -> None:
     assert (problems, node.plain()) == ([], {"<<": {"a": 1}})
 
 
-def test_without_pyyaml_the_line_to_install_it_is_named() -> None:
+def test_without_pyyaml_the_line_to_install_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    with pytest.raises(ImportError, match=r"the gateway needs PyYAML: pip install 'asgi-express\[gateway\]'"):
+        read("a: 1\n")
+
+
+def test_functions_may_import_the_gateway_where_pyyaml_is_not_installed() -> None:
     code = (
         "import sys; sys.modules['yaml'] = None\n"
         "from asgi_express.gateway import http, load\n"
