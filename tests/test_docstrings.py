@@ -11,6 +11,7 @@ import pytest
 import asgi_express
 from asgi_express import Express, Request, Response, Route, Router, middleware, security, stores
 from asgi_express.actions import ActionRequest, Actions, RawRequest, Responder
+from asgi_express.gateway import TLS, Gateway, Problem, Service, http
 from asgi_express.security import TokenValidator
 from asgi_express.sse import Event, EventStream
 from asgi_express.stores import Store, StoreUnavailable
@@ -18,6 +19,7 @@ from asgi_express.stores import Store, StoreUnavailable
 CLASSES: tuple[type, ...] = (
     *(Request, Response, Router, Express, Route, EventStream, Event),
     *(Actions, ActionRequest, RawRequest, Responder),
+    *(Gateway, Service, TLS, Problem, http.Request, http.Response, http.File),
 )
 FUNCTIONS = [name for name in asgi_express.__all__ if inspect.isfunction(getattr(asgi_express, name))]
 

@@ -33,10 +33,16 @@ class Generation:
             ExpressError: it cannot.
         """
         ready = asyncio.get_running_loop().create_future()
-        self._task = asyncio.ensure_future(self._run(ready))
-        await asyncio.wait([self._task, ready], return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            await self._task
+        self._task = task = asyncio.ensure_future(self._run(ready))
+        try:
+            await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+            if not ready.done():
+                await task
+        except BaseException:
+            task.cancel()
+            await asyncio.wait([task])
+            self.made.objects.modules.close()
+            raise
 
     async def _run(self, ready: asyncio.Future[None]) -> None:
         async with self.made.running():

@@ -21,7 +21,7 @@ _MAX_FILES = 1000
 
 
 Signature: TypeAlias = "tuple[int, int, int] | None"
-"""What a file looks like from outside: when it was written, its size, which file it is; ``None`` where there is none."""
+"""What a file looks like from outside: when it was written, its size, which file it is; ``None`` without one."""
 
 
 def signature_of(path: Path) -> Signature:

@@ -376,7 +376,7 @@ def test_a_name_is_registered_once_and_for_a_class(registered: None) -> None:
     with pytest.raises(MisuseError, match=r"register\('cors'\)"):
         register("cors", Tagged)
     with pytest.raises(TypeError, match="expected a middleware class, got 7"):
-        register("seven", 7)  # type: ignore[arg-type]
+        register("seven", 7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def points(*values: tuple[str, str]) -> Any:

@@ -170,6 +170,19 @@ async def test_files_that_cannot_start_leave_the_old_ones_serving(
     assert "goes on as it was" in log.text
 
 
+async def test_a_start_that_is_given_up_leaves_nothing_behind(tmp_path: Path, journal: type[Journal]) -> None:
+    router = ROUTER + "  middleware: [journal, failing]\n  options: {journal.name: one, failing.name: hang}\n"
+    gateway = load(versioned(tmp_path, "one", router), middleware={"journal": journal, "failing": Failing})
+    names = {name for name in sys.modules if name.startswith("_gateway_")}
+    starting = asyncio.create_task(gateway.lifespan_context().__aenter__())
+    await until(lambda: "start one" in journal.events)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert journal.events == ["start one", "stop one"]
+    assert len(names & sys.modules.keys()) == len(names) - 1
+
+
 async def test_what_takes_longer_than_its_start_timeout_has_not_started(tmp_path: Path) -> None:
     service = SERVICE + "  lifecycle: {start_timeout: 50ms}\n"
     path = project(tmp_path, journaled("hang"), service=service)
