@@ -1,20 +1,23 @@
 """The tables of ``docs/gateway.md``: made of the declarations, with the test that stands behind each row.
 
-``python -m tests.gateway.page`` writes them into the page.
+``python -m tests.gateway.page`` writes them into the page, and the JSON Schema beside it.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from asgi_express.gateway import schema
 from asgi_express.gateway._kinds import KINDS
 from asgi_express.gateway._middleware import builtin
 from asgi_express.gateway._problems import CODES
 
 PAGE = Path(__file__).parents[2] / "docs" / "gateway.md"
+SCHEMA = PAGE.with_suffix(".schema.json")
 BLOCK = re.compile(r"(<!-- (\w+): made by tests/gateway/page.py -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # The test behind a field, as file:function without their "test_"; by kind where one test shows all of its fields.
@@ -137,3 +140,4 @@ def written(page: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(written(PAGE.read_text()))
+    SCHEMA.write_text(json.dumps(schema(), indent=2) + "\n")

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pytest
 
@@ -402,6 +402,10 @@ async def test_a_middleware_of_an_installed_package_is_imported_when_it_is_named
     ]
 
 
+if TYPE_CHECKING:
+    _ForCheckersOnly = dict[str, Any]
+
+
 class Various:
     """A middleware of somebody else, with every sort of option."""
 
@@ -415,7 +419,7 @@ class Various:
         numbers: list[int] | None = None,
         names: Sequence[str] = (),
         hook: Callable[[int], int] | None = None,
-        unknown: NoSuchName | None = None,  # type: ignore[name-defined] # noqa: F821
+        unknown: _ForCheckersOnly | None = None,
         odd: type[int] = int,
         pair: type[str] | None = None,
         **more: Any,
