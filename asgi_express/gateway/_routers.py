@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,14 @@ _SHAPES = "take no arguments, or (req, res)"
 _PATHS = "{param} stands for one segment, {param...} for the rest"
 
 
+def _pem_files(registry: Registry) -> Iterator[Path]:
+    for entry in registry.of_kind("http.service"):
+        given = entry.node.plain().get("tls")
+        for text in given.values() if isinstance(given, dict) else ():
+            if isinstance(text, str) and text.startswith("file://"):
+                yield (entry.base / text.removeprefix("file://")).resolve()
+
+
 class Routers:
     """Makes the routers of ``http.router`` and ``http.static``.
 
@@ -37,7 +45,7 @@ class Routers:
         self._objects = objects
         self._stacks = stacks
         files = {each.path for each in registry.documents if each.path is not None}
-        self._secrets = files | objects.modules.seen.keys()
+        self._secrets = files | objects.modules.seen.keys() | set(_pem_files(registry))
 
     def make(self, entry: Entry, baseline: Baseline | None) -> Router:
         """Return the router of an entry.

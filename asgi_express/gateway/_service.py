@@ -142,6 +142,7 @@ class Service:
             "host": self.host,
             "port": self.port,
             "timeout_graceful_shutdown": math.ceil(self.stop_timeout),
+            "proxy_headers": False,  # uvicorn would believe proxies that real_ip is not told to trust
         }
         if self.idle_timeout is not None:
             options["timeout_keep_alive"] = math.ceil(self.idle_timeout)

@@ -49,7 +49,12 @@ def test_what_is_not_said_has_its_default() -> None:
     assert (found.auto_start, found.start_timeout, found.stop_timeout, found.depends_on) == (True, 10.0, 10.0, ())
     assert (found.read_timeout, found.write_timeout, found.idle_timeout, found.tls) == (None, None, None, None)
     assert (found.buffer_size, found.worker_count) == (1024, 1)
-    assert found.uvicorn_options() == {"host": "0.0.0.0", "port": 8080, "timeout_graceful_shutdown": 10}
+    assert found.uvicorn_options() == {
+        "host": "0.0.0.0",
+        "port": 8080,
+        "timeout_graceful_shutdown": 10,
+        "proxy_headers": False,
+    }
 
 
 def test_what_is_said_is_there_for_the_server() -> None:
@@ -221,6 +226,18 @@ def test_a_key_comes_from_the_environment_or_inline_and_is_not_shown(tmp_path: P
     tls = load(text, environment={"KEY": key}).services[0].tls
     assert tls == TLS(pem, key)
     assert key not in repr(tls)
+
+
+def test_a_directory_with_the_key_in_it_is_not_served(tmp_path: Path, authority: Authority) -> None:
+    (tmp_path / "public").mkdir()
+    (tmp_path / "server.key").rename(tmp_path / "public" / "server.key")
+    path = secure(tmp_path)
+    files = "  - {name: public, kind: fs.directory, directory: public}\n"
+    files += "  - {name: site, kind: http.static, meta: {server: gateway}, path: /, fs: public}\n"
+    path.write_text(path.read_text().replace("file://server.key", "file://public/server.key") + files)
+    (problem,) = check(path)
+    assert problem.code == "unsafe"
+    assert problem.message == "fs: public holds server.key, which everybody could read"
 
 
 def test_the_files_of_tls_are_for_their_owner_only(tmp_path: Path, authority: Authority) -> None:
