@@ -37,8 +37,7 @@ class TLS:
 
     Example::
 
-        with TemporaryDirectory() as directory:
-            service.tls.write(directory)  # {"cert": ".../cert.pem", "key": ".../key.pem"}
+        tls = TLS("-----BEGIN CERTIFICATE-----...", "-----BEGIN PRIVATE KEY-----...")
     """
 
     cert: str
@@ -50,7 +49,7 @@ class TLS:
     def requirement(self) -> ssl.VerifyMode:
         """What Python's TLS asks of clients.
 
-        Example: ``tls.requirement`` is ``ssl.CERT_REQUIRED`` with ``client_auth: require_and_verify``.
+        Example: ``tls.requirement`` is ``ssl.CERT_NONE``.
         """
         return _REQUIREMENTS[self.client_auth]
 
@@ -62,7 +61,7 @@ class TLS:
 
         Example::
 
-            paths = service.tls.write(directory)
+            paths = tls.write(directory)
         """
         paths = {}
         for name in ("cert", "key", "client_ca"):
@@ -136,7 +135,7 @@ class Service:
 
         Example::
 
-            uvicorn.run(service.app, **service.uvicorn_options(directory))
+            config = uvicorn.Config(service.app, **service.uvicorn_options())
         """
         options: dict[str, Any] = {
             "host": self.host,

@@ -39,8 +39,8 @@ async def reloading(
 
     Example::
 
-        async with reloading(gateway):
-            await server.serve()
+        async with gateway.lifespan_context(), reloading(gateway):
+            print("serving", gateway.services[0].url)
     """
     wanted = asyncio.Event()
     tasks = [asyncio.ensure_future(_reload_when(gateway, wanted))]
@@ -87,8 +87,10 @@ def changes(gateway: Gateway, *, poll: float | None = None) -> AsyncGenerator[fr
 
     Example::
 
-        async for files in changes(gateway):
-            print("changed:", *files)
+        changed = changes(gateway)
+        Path("app.yaml").touch()
+        files = await anext(changed)
+        await changed.aclose()
     """
     return _changes(gateway, dict(gateway.seen), poll)
 

@@ -149,9 +149,9 @@ class Response:
         return self._res.write(pieces)
 
     def finish(self) -> None:
-        """Decide the rest of the answer. Not for programs.
+        """Decide the rest of the answer. A gateway calls it when the handler has returned.
 
-        Example: ``res.finish()``, when the handler has returned.
+        Example: ``res.finish()``
         """
         if self._streams or self._res.headers_sent:
             self._move().end()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tests.docstrings.examples import Example
 from tests.docstrings.scene import Handled, Matched, Scene
-from tests.docstrings.scenes import actions, applications, guards, requests, responses, state, tokens
+from tests.docstrings.scenes import actions, applications, gateway, guards, requests, responses, state, tokens
 
 SCENES: dict[str, Scene] = {
     **actions.SCENES,
     **applications.SCENES,
+    **gateway.SCENES,
     **guards.SCENES,
     **requests.SCENES,
     **responses.SCENES,
@@ -23,6 +24,8 @@ _DEFAULTS: dict[str, Scene] = {
     "response.": Handled(),
     "route.RouteMatch.": Matched(),
     "actions._raw.": actions.Acting(),
+    "gateway.http._re": gateway.Wippy(),
+    "gateway.": gateway.Served(),
 }
 
 
