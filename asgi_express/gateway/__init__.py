@@ -4,7 +4,7 @@
 
     import asgi_express
 
-    app = asgi_express.load("app.yaml")  # uvicorn main:app
+    app = asgi_express.load("app.yaml")
 """
 
 from asgi_express.gateway._gateway import Gateway

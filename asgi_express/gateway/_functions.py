@@ -143,7 +143,7 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         if answer is None or (result is not None and result is not answer):
             return result
         if not res.finished:
-            answer.finish()
+            answer._finish()
         return None
 
     async def plain(req: Any, res: Any) -> Any:

@@ -34,7 +34,7 @@ class Gateway:
     Example::
 
         app = load("app.yaml")
-        await app.reload()  # the files have changed
+        [service.id for service in app.services]  # -> ["app:gateway", "app:admin"]
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Gateway:
     def services(self) -> tuple[Service, ...]:
         """How each service is to be served, in the order in which they start.
 
-        Example: ``[service.port for service in gateway.services if service.auto_start]``
+        Example: ``[service.port for service in gateway.services if service.auto_start]`` is ``[8080, 9090]``.
         """
         made = self._current.made
         return tuple(replace(service, app=self.app_of(service.id)) for service in made.services.values())
@@ -66,7 +66,7 @@ class Gateway:
     def token_stores(self) -> Mapping[str, TokenStore]:
         """The token stores, by the IDs of their entries.
 
-        Example: ``token = await gateway.token_stores["app:tokens"].create(Actor("ada"), "users")``
+        Example: ``list(gateway.token_stores)`` is ``["app:tokens"]``.
         """
         return dict(self._current.made.objects.token_stores)
 
@@ -74,7 +74,7 @@ class Gateway:
     def policies(self) -> Policies:
         """All policies.
 
-        Example: ``gateway.policies.scope("users")``
+        Example: ``gateway.policies.groups`` is ``("users",)``.
         """
         return self._current.made.objects.groups
 
@@ -82,7 +82,7 @@ class Gateway:
     def registry(self) -> Registry:
         """The entries, as they were read. For tools.
 
-        Example: ``gateway.registry.entries["app:api"].values["prefix"]``
+        Example: ``gateway.registry.entries["app:api"].values["prefix"]`` is ``"/api"``.
         """
         return self._current.made.registry
 
@@ -90,7 +90,7 @@ class Gateway:
     def files(self) -> frozenset[Path]:
         """The files that it was made of, those of functions too: what to watch.
 
-        Example: ``sorted(gateway.files)``
+        Example: ``[path.name for path in gateway.files]`` is ``["app.yaml"]``.
         """
         return frozenset(self._current.made.seen)
 
@@ -98,7 +98,7 @@ class Gateway:
     def seen(self) -> Mapping[Path, Signature]:
         """What its files looked like when they were read, those of a reload that failed too. For tools.
 
-        Example: ``changed = [path for path, before in gateway.seen.items() if signature_of(path) != before]``
+        Example: ``[path.name for path in gateway.seen]`` is ``["app.yaml"]``.
         """
         return {**self._current.made.seen, **self._tried}
 
@@ -106,7 +106,7 @@ class Gateway:
     def watched(self) -> frozenset[Path]:
         """What to watch for changes: its files, its directories, and the files of a reload that failed.
 
-        Example: ``sorted(gateway.watched)``
+        Example: ``gateway.watched == gateway.files`` is ``True``.
         """
         directories = {path.resolve() for path in paths_of(self._arguments[0]) if path.is_dir()}
         return frozenset({*self.seen, *directories})
@@ -119,7 +119,7 @@ class Gateway:
 
         Example::
 
-            gateway.router_of("app:gateway").stack
+            len(gateway.router_of("app:gateway").stack)  # -> 2
         """
         return self._current.made.apps[service]
 
@@ -133,7 +133,7 @@ class Gateway:
 
         Example::
 
-            uvicorn.Config(gateway.app_of("app:admin"), port=9090)
+            callable(gateway.app_of("app:admin"))  # -> True
         """
         if service not in self._current.made.services:
             msg = f"there is no service {service!r}; there are {', '.join(self._current.made.services)}"
@@ -151,15 +151,12 @@ class Gateway:
         server = scope.get("server") or ("", None)
         chosen = [each for each in services.values() if len(services) == 1 or each.port == server[1]]
         if len(chosen) == 1:
-            await self.serve(chosen[0].id, scope, receive, send)
+            await self._serve(chosen[0].id, scope, receive, send)
         else:
             await _misdirected(scope, send)
 
-    async def serve(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a service serve one connection. It stays with the entries that it began with.
-
-        Example: ``await gateway.serve("app:gateway", scope, receive, send)``
-        """
+    async def _serve(self, service: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a service serve one connection. It stays with the entries that it began with."""
         generation = self._current
         app = generation.made.entrances.get(service)
         if app is None:  # gone with a reload, and its server still listens
@@ -180,7 +177,7 @@ class Gateway:
         Example::
 
             async with gateway.lifespan_context():
-                ...
+                gateway.services[0].url  # -> "http://127.0.0.1:8080"
         """
         del app
         await self._current.start()
@@ -210,7 +207,9 @@ class Gateway:
 
         Example::
 
+            Path("app.yaml").write_text(Path("app.yaml").read_text().replace("9090", "9091"))
             await gateway.reload()
+            gateway.services[1].port  # -> 9091
         """
         async with self._lock:
             try:
@@ -246,7 +245,7 @@ class _Entrance:
         if scope["type"] == "lifespan":
             await serve_lifespan(_nothing(), scope, receive, send)
         else:
-            await self._gateway.serve(self._service, scope, receive, send)
+            await self._gateway._serve(self._service, scope, receive, send)
 
 
 @asynccontextmanager

@@ -32,7 +32,8 @@ def load(
 
     Example::
 
-        app = load("app.yaml")  # uvicorn main:app
+        app = load("app.yaml")
+        app.services[0].url  # -> "http://127.0.0.1:8080"
     """
     return Gateway(sources, environment=environment, middleware=middleware)
 
@@ -54,8 +55,7 @@ def check(
 
     Example::
 
-        for problem in check("app.yaml"):
-            print(problem)
+        check("app.yaml")  # -> []
     """
     try:
         make(sources, environment, middleware).objects.modules.close()

@@ -110,9 +110,10 @@ def register(name: str, cls: Callable[..., Any]) -> None:
 
     Example::
 
-        from asgi_express.gateway import register
+        from starlette.middleware.gzip import GZipMiddleware
 
-        register("powered_by", PoweredBy)  # options: powered_by.name: "..."
+        register("gzip", GZipMiddleware)
+        "gzip" in available()  # -> True
     """
     if not callable(cls):
         msg = f"register({name!r}): expected a middleware class, got {cls!r}"

@@ -41,9 +41,8 @@ def resource(name: str) -> Any:
 
     Example::
 
-        from asgi_express.gateway import resource
-
-        token = await resource("app:tokens").create(Actor("ada"), "users")
+        with serving(held.objects):
+            resource("app:users").name  # -> "app:users"
     """
     try:
         objects = _serving.get()

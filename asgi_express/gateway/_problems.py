@@ -50,8 +50,8 @@ class Problem:
 
     Example::
 
-        for problem in check("app.yaml"):
-            print(problem)  # app.yaml:12: app:api: there is no field 'prefx'; did you mean 'prefix'?
+        problem = Problem("unknown-field", "there is no field 'prefx'", "app.yaml", 12, "app:api")
+        str(problem)  # -> "app.yaml:12: app:api: there is no field 'prefx'"
     """
 
     code: str
@@ -69,7 +69,7 @@ class Problem:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can write it.
 
-        Example: ``json.dumps([problem.to_dict() for problem in check("app.yaml")])``
+        Example: ``Problem("yaml", "torn", "app.yaml", 1).to_dict()["line"]`` is ``1``.
         """
         return asdict(self)
 
@@ -83,11 +83,7 @@ class GatewayError(ExpressError, ValueError):
 
     Example::
 
-        try:
-            app = load("app.yaml")
-        except GatewayError as error:
-            for problem in error.problems:
-                print(problem)
+        GatewayError([Problem("yaml", "torn", "app.yaml", 1)]).problems[0].line  # -> 1
     """
 
     def __init__(self, problems: Iterable[Problem], seen: Mapping[Path, Any] | None = None) -> None:

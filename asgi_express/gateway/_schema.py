@@ -21,7 +21,7 @@ def schema() -> dict[str, Any]:
 
     Example::
 
-        Path("gateway.schema.json").write_text(json.dumps(schema(), indent=2))
+        schema()["required"]  # -> ["version", "namespace", "entries"]
     """
     return {
         "$schema": _DRAFT,

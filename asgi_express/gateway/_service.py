@@ -37,7 +37,7 @@ class TLS:
 
     Example::
 
-        tls = TLS("-----BEGIN CERTIFICATE-----...", "-----BEGIN PRIVATE KEY-----...")
+        TLS("certificate", "key")  # -> TLS("certificate", "key")
     """
 
     cert: str
@@ -49,7 +49,7 @@ class TLS:
     def requirement(self) -> ssl.VerifyMode:
         """What Python's TLS asks of clients.
 
-        Example: ``tls.requirement`` is ``ssl.CERT_NONE``.
+        Example: ``TLS("certificate", "key").requirement`` is ``ssl.CERT_NONE``.
         """
         return _REQUIREMENTS[self.client_auth]
 
@@ -61,7 +61,8 @@ class TLS:
 
         Example::
 
-            paths = tls.write(directory)
+            paths = TLS("certificate", "key").write(".")
+            paths["key"].read_text()  # -> "key"
         """
         paths = {}
         for name in ("cert", "key", "client_ca"):
@@ -95,9 +96,8 @@ class Service:
 
     Example::
 
-        gateway = load("app.yaml")
-        for service in gateway.services:
-            print(service.id, service.url)
+        service = load("app.yaml").services[0]
+        service.id, service.port  # -> ("app:gateway", 8080)
     """
 
     id: str
@@ -135,7 +135,7 @@ class Service:
 
         Example::
 
-            config = uvicorn.Config(service.app, **service.uvicorn_options())
+            service.uvicorn_options()["port"]  # -> 8080
         """
         options: dict[str, Any] = {
             "host": self.host,

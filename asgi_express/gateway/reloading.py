@@ -40,7 +40,7 @@ async def reloading(
     Example::
 
         async with gateway.lifespan_context(), reloading(gateway):
-            print("serving", gateway.services[0].url)
+            gateway.services[0].port  # -> 8080
     """
     wanted = asyncio.Event()
     tasks = [asyncio.ensure_future(_reload_when(gateway, wanted))]
@@ -89,7 +89,7 @@ def changes(gateway: Gateway, *, poll: float | None = None) -> AsyncGenerator[fr
 
         changed = changes(gateway)
         Path("app.yaml").touch()
-        files = await anext(changed)
+        [path.name for path in await anext(changed)]  # -> ["app.yaml"]
         await changed.aclose()
     """
     return _changes(gateway, dict(gateway.seen), poll)

@@ -36,7 +36,7 @@ def request() -> Request:
     Example::
 
         req = http.request()
-        page = req.query("page") or "1"
+        req.query("page")  # -> "2"
     """
     return Request(_exchange("request").req)
 

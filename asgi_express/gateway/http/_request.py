@@ -21,7 +21,7 @@ class Request:
     Example::
 
         req = http.request()
-        req.method(), req.path(), req.param("id"), req.query("page"), req.header("Accept")
+        req.param("id")  # -> "7"
     """
 
     __slots__ = ("_req",)
@@ -32,7 +32,7 @@ class Request:
     def method(self) -> str:
         """Return the method.
 
-        Example: ``req.method()`` is ``"GET"``.
+        Example: ``req.method()`` is ``"POST"``.
         """
         return self._req.method
 
@@ -46,7 +46,7 @@ class Request:
     def query(self, name: str) -> str | None:
         """Return a parameter of the query, the first of its name; ``None`` without one.
 
-        Example: ``req.query("page")`` is ``"2"`` for ``?page=2``.
+        Example: ``req.query("page")`` is ``"2"``.
         """
         value = self._req.query.get(name)
         while isinstance(value, list):
@@ -56,14 +56,14 @@ class Request:
     def query_params(self) -> dict[str, Any]:
         """Return the query: text by name, a list where a name repeats.
 
-        Example: ``req.query_params()`` is ``{"tag": ["a", "b"]}`` for ``?tag=a&tag=b``.
+        Example: ``req.query_params()`` is ``{"page": "2", "tag": ["a", "b"]}``.
         """
         return dict(self._req.query)
 
     def header(self, name: str) -> str | None:
         """Return a header, ``None`` without it.
 
-        Example: ``req.header("Accept")``
+        Example: ``req.header("Accept")`` is ``"application/json"``.
         """
         return self._req.get(name)
 
@@ -73,7 +73,7 @@ class Request:
         Raises:
             BodyError: 413; 415 or 400, it is not text of the charset that it names.
 
-        Example: ``text = await req.body()``
+        Example: ``await req.body()`` is ``'{"id": 7}'``.
         """
         return await self._req.text(limit=limit)
 
@@ -83,14 +83,14 @@ class Request:
         Raises:
             BodyError: 413; 415; 400, it is not JSON.
 
-        Example: ``user = await req.body_json()``
+        Example: ``await req.body_json()`` is ``{"id": 7}``.
         """
         return await self._req.json(limit=limit)
 
     def has_body(self) -> bool:
         """Tell whether the client announced a body.
 
-        Example: ``if req.has_body(): ...``
+        Example: ``req.has_body()`` is ``True``.
         """
         return self.content_length() not in (0, None) or self._req.get("Transfer-Encoding") is not None
 
@@ -104,7 +104,7 @@ class Request:
     def content_length(self) -> int | None:
         """Return the bytes of the body, ``None`` where the client did not tell.
 
-        Example: ``req.content_length()`` is ``17``.
+        Example: ``req.content_length()`` is ``9``.
         """
         text = self._req.get("Content-Length") or ""
         return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
@@ -119,7 +119,7 @@ class Request:
     def param(self, name: str) -> str | None:
         """Return a parameter of the path; the rest of a path is one text.
 
-        Example: ``req.param("filepath")`` is ``"docs/guides/readme.md"`` for ``/files/{filepath...}``.
+        Example: ``req.param("filepath")`` is ``"docs/guides/readme.md"`` for ``/files/docs/guides/readme.md``.
         """
         value = self._req.params.get(name)
         return "/".join(value) if isinstance(value, list) else None if value is None else str(value)
@@ -134,7 +134,7 @@ class Request:
     def remote_addr(self) -> str | None:
         """Return the address and port of the client, or what ``real_ip`` has put in their place.
 
-        Example: ``req.remote_addr()`` is ``"192.0.2.7:51000"``.
+        Example: ``req.remote_addr()`` is ``"127.0.0.1:50000"``.
         """
         client = self._req.scope.get("client")
         if not client:
@@ -145,24 +145,21 @@ class Request:
     def accepts(self, kind: str) -> bool:
         """Tell whether the client takes a type.
 
-        Example: ``if req.accepts("application/json"): ...``
+        Example: ``req.accepts("application/json")`` is ``True``.
         """
         return bool(self._req.accepts(kind))
 
     def is_content_type(self, kind: str) -> bool:
         """Tell whether the body is of a type.
 
-        Example: ``if not req.is_content_type("application/json"): ...``
+        Example: ``req.is_content_type("application/json")`` is ``True``.
         """
         return bool(self._req.is_(kind))
 
     def stream(self) -> AsyncIterator[bytes]:
         """Give the body piece by piece as it arrives.
 
-        Example::
-
-            async for piece in req.stream():
-                digest.update(piece)
+        Example: ``[piece async for piece in req.stream()]`` is ``[b'{"id": 7}']``.
         """
         return self._req.stream()
 
@@ -178,7 +175,7 @@ class Request:
         Example::
 
             form = await req.parse_multipart("20mb")
-            title = form.values["title"][0]
+            form.values["title"][0]  # -> "Photos"
         """
         return Form((await self._req.form(limit=max_size)).multi_items())
 
@@ -192,8 +189,8 @@ class Form:
 
     Example::
 
-        for file in form.files["photos"]:
-            print(file.name, file.size, file.header("Content-Type"))
+        form = await req.parse_multipart()
+        [file.name for file in form.files["photos"]]  # -> ["one.txt"]
     """
 
     __slots__ = ("files", "values")
@@ -217,8 +214,8 @@ class File:
 
     Example::
 
-        async for piece in file.stream():
-            digest.update(piece)
+        file = (await req.parse_multipart()).files["photos"][0]
+        file.size  # -> 5
     """
 
     __slots__ = ("_file", "name", "size")
@@ -231,7 +228,10 @@ class File:
     def header(self, name: str) -> str | None:
         """Return a header of its part, ``None`` without it.
 
-        Example: ``file.header("Content-Type")``
+        Example::
+
+            file = (await req.parse_multipart()).files["photos"][0]
+            file.header("Content-Type")  # -> "text/plain"
         """
         return self._file.headers.get(name)
 
@@ -240,8 +240,8 @@ class File:
 
         Example::
 
-            async for piece in file.stream():
-                digest.update(piece)
+            file = (await req.parse_multipart()).files["photos"][0]
+            [piece async for piece in file.stream()]  # -> [b"first"]
         """
         while piece := await self._file.read(_CHUNK):
             yield piece

@@ -148,11 +148,8 @@ class Response:
         self._pieces.clear()
         return self._res.write(pieces)
 
-    def finish(self) -> None:
-        """Decide the rest of the answer. A gateway calls it when the handler has returned.
-
-        Example: ``res.finish()``
-        """
+    def _finish(self) -> None:
+        """Decide the rest of the answer, when the handler has returned."""
         if self._streams or self._res.headers_sent:
             self._move().end()
             return

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-import uvicorn
-
-from asgi_express import gateway
-from asgi_express.gateway import http, reloading
+from asgi_express import Express, gateway
+from asgi_express.gateway import http
 from asgi_express.gateway.http._exchange import exchanging
-from asgi_express.security import Actor
 from tests.docstrings.examples import Example
 from tests.docstrings.scene import Ask, Handled, Names, Scene
 
@@ -36,7 +34,8 @@ PUBLIC = {name: getattr(gateway, name) for name in gateway.__all__}
 
 def loaded() -> Names:
     made = gateway.load("app.yaml")
-    return {**PUBLIC, "gateway": made, "service": made.services[0], "Actor": Actor, "http": http}
+    inside = SimpleNamespace(objects=made._current.made.objects)
+    return {**PUBLIC, "gateway": made, "service": made.services[0], "ssl": ssl, "http": http, "held": inside}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,13 +50,20 @@ class Served(Scene):
             object.__setattr__(self, "files", FILES)
 
 
+REQUEST = Ask(
+    "POST /api/v1/users/7?page=2&tag=a&tag=b",
+    body=b'{"id": 7}',
+    headers={"host": "example.com:8080", "accept": "application/json", "content-type": "application/json"},
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wippy(Handled):
     """The body of a handler without arguments: ``req`` and ``res`` are those of ``http``."""
 
-    async def _act(self, example: Example, names: Names) -> None:
-        from asgi_express import Express
+    ask: Ask = REQUEST
 
+    async def _act(self, example: Example, names: Names) -> None:
         app = Express(raise_errors=True)
 
         async def handler(req: Any, res: Any) -> None:
@@ -65,11 +71,45 @@ class Wippy(Handled):
                 names.update(req=http.request(), res=http.response(), http=http)
                 await self._run(example, names)
                 if not res.finished:
-                    names["res"].finish()
+                    names["res"]._finish()
 
         for path in ("/api/v1/users/:id", "/files/{filepath...}", "/"):
             app.all(path, handler)
         await self._asked(example).put(app, names)
 
 
-SCENES: dict[str, Scene] = {}
+PART = b'--b\r\nContent-Disposition: form-data; name="%s"%s\r\n%s\r\n%s\r\n'
+FORM = PART % (b"title", b"", b"", b"Photos")
+FORM += PART % (b"photos", b'; filename="one.txt"', b"Content-Type: text/plain\r\n", b"first")
+UPLOAD = Wippy(ask=Ask("POST /", body=FORM + b"--b--\r\n", headers={"content-type": "multipart/form-data; boundary=b"}))
+JSON = "application/json; charset=utf-8"
+
+
+def answers(text: str, kind: str = "text/plain; charset=utf-8", **more: Any) -> Wippy:
+    return Wippy(ask=Ask("GET /", text=text, sends={"content-type": kind, **more.pop("sends", {})}, **more))
+
+
+_RESPONSE = "gateway.http._response.Response"
+SCENES: dict[str, Scene] = {
+    "gateway": Served(gives={"len(app.services)": 2}),
+    "gateway.http": Wippy(
+        names=lambda: {"users": {"7": {"id": "7"}}},
+        then=lambda names: names["handler"](),
+        ask=Ask("GET /api/v1/users/7", text='{"id":"7"}'),
+    ),
+    **{
+        f"gateway.http._request.{name}": UPLOAD
+        for name in ("Request.parse_multipart", "Form", "File", "File.header", "File.stream")
+    },
+    "gateway.http._exchange.request": Wippy(),
+    "gateway.http._exchange.response": answers('{"id":7}', JSON, status=201),
+    _RESPONSE: answers('{"id":7}', JSON, status=201, sends={"location": "/users/7"}),
+    f"{_RESPONSE}.set_status": Wippy(ask=Ask("GET /", status=404)),
+    f"{_RESPONSE}.set_header": Wippy(ask=Ask("GET /", sends={"cache-control": "no-store"})),
+    f"{_RESPONSE}.set_content_type": Wippy(ask=Ask("GET /", sends={"content-type": "text/html; charset=utf-8"})),
+    f"{_RESPONSE}.write": answers("hello"),
+    f"{_RESPONSE}.write_json": answers('{"id":7}', JSON),
+    f"{_RESPONSE}.write_event": answers('event: price\ndata: {"value":42}\n\n', "text/event-stream; charset=utf-8"),
+    f"{_RESPONSE}.set_transfer": answers(""),
+    f"{_RESPONSE}.flush": answers(""),
+}
