@@ -15,6 +15,7 @@ import pytest
 from asgi_express import Router
 from tests import test_docs, test_guides, test_readme
 from tests.asgi import ask
+from tests.gateway import test_page as gateway_page
 from tests.middleware import test_docs as test_middleware_pages
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +38,10 @@ def dispatched(names: dict[str, Any]) -> None:
     names["app"] = names["PrefixDispatcher"]("/api", names["router"], rest)
 
 
+def at_home(names: dict[str, Any]) -> None:
+    assert names["app"].services  # and not a database beside the example: none of its functions has run
+
+
 def routed(names: dict[str, Any]) -> None:
     names["router"].get("/", lambda req, res: res.send("the router"))
 
@@ -47,6 +52,9 @@ BLOCKS: dict[str, list[Block]] = {
         Block({"/api/users/a%2Fb": '{"id":"a/b","base":"/api"}', "/apiary": "the rest"}, dispatched),
         Block({"/api/": "the router"}, routed),
         Block({"/old/a": "/old /a"}),
+    ],
+    "examples/gateway/README.md": [
+        Block({"/": (ROOT / "examples/gateway/public/index.html").read_text("utf-8")}, at_home)
     ],
     "docs/security.md": [Block(), Block(), Block(), Block(), Block(), Block()],
 }
@@ -77,6 +85,7 @@ def test_every_python_block_of_every_page_is_run_by_a_test() -> None:
         "docs/migrating-from-express.md": len(test_docs.sections()),
         **{f"docs/middleware/{name}.md": len(calls) for name, calls in test_middleware_pages.CALLS.items()},
         **{f"docs/{page}": len(test_guides.blocks(page)) for page in test_guides.GUIDES},
+        "docs/gateway.md": len(gateway_page.BLOCKS["python"]),
         **{page: len(blocks) for page, blocks in BLOCKS.items()},
     }
     assert {page: count(page) for page in pages() if count(page)} == run
@@ -91,6 +100,7 @@ def test_every_python_block_of_every_page_is_run_by_a_test() -> None:
     ],
 )
 def test_a_block_runs_and_answers(source: str, block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     main = ModuleType("main")
     monkeypatch.setitem(sys.modules, "main", main)  # where Litestar looks for the types of a handler
     exec(compile(source, "docs", "exec"), vars(main))

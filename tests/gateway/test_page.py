@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import os
 import re
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from asgi_express import load
@@ -16,9 +21,12 @@ from tests.gateway.page import FIELDS, OURS, PAGE, WIPPY, written
 from tests.gateway.serving import ROUTER, project, route
 
 HERE = Path(__file__).parent
+PATHS = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
 TEXT = PAGE.read_text()
 ROW = re.compile(r"\| ([a-z]+):(\w+) \|$", re.MULTILINE)
 BLOCKS = {name: re.findall(rf"```{name}\n(.*?)```", TEXT, re.DOTALL) for name in ("python", "yaml")}
+
+OTHERS = [block for block in BLOCKS["python"] if not block.startswith("# ")]
 
 
 def names_in(file: str) -> set[str]:
@@ -62,8 +70,7 @@ async def test_the_first_example_answers(written_down: Path) -> None:
 
 
 async def test_the_other_examples_run(written_down: Path) -> None:
-    login, registering, main = (block for block in BLOCKS["python"] if not block.startswith("# "))
-    compile(main, "main", "exec")
+    login, registering, _ = OTHERS
     exec(registering, {"__name__": "example"})
     tokens = "- {name: memory, kind: store.memory}\n- {name: tokens, kind: security.token_store, store: memory}\n"
     users = "- name: p\n  kind: security.policy\n  groups: users\n  policy: {actions: a, resources: b, effect: allow}\n"
@@ -76,3 +83,20 @@ async def test_the_other_examples_run(written_down: Path) -> None:
     grant = await app.token_stores["app:tokens"].validate(answer.json["token"])
     assert grant is not None
     assert grant.actor.id == "ada"
+
+
+async def test_the_program_serves_every_service_until_it_is_told_to_stop(written_down: Path) -> None:
+    file = written_down / "app.yaml"
+    file.write_text(file.read_text().replace(":8080", ":0"))
+    (written_down / "serve.py").write_text(OTHERS[-1])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "serve.py", cwd=written_down, env=PATHS, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(60):
+        said = await process.stderr.readuntil(b" (Press")
+        base_url = said.rpartition(b" running on ")[2].removesuffix(b" (Press").decode()
+        async with httpx2.AsyncClient(base_url=base_url) as client:
+            assert (await client.get("/api/v1/users/7")).json() == {"id": "7"}
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
