@@ -10,64 +10,19 @@ on all of them. One run prints every figure: compare only within a run.
 import argparse
 import asyncio
 import contextlib
-import gc
 import importlib
 import json
 import logging
-import os
-import platform
-import random
-import statistics
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal
+
+from benchmarks.calls import App, Case, check, fitting, measure, running
+from benchmarks.turns import Times, Turn, machine, ratios, spread, table, take_turns
 
 FRAMEWORKS = ("raw", "asgi_express", "starlette", "fastapi", "litestar", "falcon", "blacksheep")
 ROUTES = 200
-
-App = Callable[[Any, Any, Any], Any]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One request, the application it goes to, and the answer that is right."""
-
-    name: str
-    builder: Literal["few", "many"]
-    path: str
-    status: int
-    answer: object  # text, a JSON value, or None where frameworks word it differently
-    method: str = "GET"
-    body: bytes = b""
-
-    def scope(self) -> dict[str, Any]:
-        """Return the ASGI scope of the request; callers copy it before each call."""
-        headers = [
-            (b"host", b"localhost:8000"),
-            (b"user-agent", b"benchmark"),
-            (b"accept", b"*/*"),
-        ]
-        if self.body:
-            headers.append((b"content-type", b"application/json"))
-            headers.append((b"content-length", str(len(self.body)).encode()))
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "method": self.method,
-            "scheme": "http",
-            "path": self.path,
-            "raw_path": self.path.encode(),
-            "root_path": "",
-            "query_string": b"",
-            "headers": headers,
-            "client": ("127.0.0.1", 50000),
-            "server": ("127.0.0.1", 8000),
-        }
-
 
 ORDER = {
     "id": 7,
@@ -80,187 +35,99 @@ CASES = (
     Case("hello", "few", "/", 200, "Hello, world"),
     Case("one param, JSON", "few", "/users/42", 200, {"id": "42"}),
     Case(f"last of {ROUTES} routes", "many", f"/section{ROUTES - 1}/items/42", 200, {"id": "42"}),
-    Case(f"miss among {ROUTES} routes", "many", "/sections/items/42", 404, None),
+    Case(f"miss among {ROUTES} routes", "many", "/sections/items/42", 404),
     Case("JSON echo", "few", "/echo", 200, ORDER, "POST", json.dumps(ORDER).encode()),
 )
 
 
-class Body:
-    """A `receive` that gives the whole body at once and then waits, as a server does."""
-
-    __slots__ = ("_message",)
-
-    def __init__(self, body: bytes) -> None:
-        self._message: dict[str, Any] | None = {
-            "type": "http.request",
-            "body": body,
-            "more_body": False,
-        }
-
-    async def __call__(self) -> dict[str, Any]:
-        """Give the one message, then wait for ever."""
-        message = self._message
-        if message is None:
-            await asyncio.Future()
-            raise AssertionError("unreachable: nobody resolves that future")
-        self._message = None
-        return message
-
-
-@dataclass
-class Answer:
-    """A `send` that keeps what was sent."""
-
-    status: int = 0
-    body: bytes = b""
-    finished: bool = False
-
-    async def __call__(self, message: dict[str, Any]) -> None:
-        """Take one message of the answer."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
-            self.finished = not message.get("more_body", False)
-
-
-async def discard(_message: dict[str, Any]) -> None:
-    """Be a `send` that costs next to nothing."""
-
-
-async def check(app: App, case: Case) -> None:
-    """Raise unless the application answers as it should."""
-    answer = Answer()
-    await app(case.scope(), Body(case.body), answer)
-    if not answer.finished or answer.status != case.status:
-        raise SystemExit(f"{case.name}: got {answer}, expected status {case.status}")
-    if isinstance(case.answer, str):
-        got: object = answer.body.decode()
-    elif case.answer is not None:
-        got = json.loads(answer.body)
-    else:
-        return
-    if got != case.answer:
-        raise SystemExit(f"{case.name}: got {got!r}, expected {case.answer!r}")
-
-
-async def measure(app: App, case: Case, requests: int) -> float:
-    """Return the microseconds that one request took on average."""
-    scope = case.scope()
-    body = case.body
-    started = time.perf_counter()
-    for _ in range(requests):
-        await app(scope.copy(), Body(body), discard)
-    return (time.perf_counter() - started) / requests * 1e6
-
-
-@contextlib.asynccontextmanager
-async def running(app: App) -> AsyncIterator[None]:
-    """Start and stop the application by the lifespan protocol, where it has one."""
-    to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    from_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
-    task = asyncio.ensure_future(app(scope, to_app.get, from_app.put))
-    to_app.put_nowait({"type": "lifespan.startup"})
-    reply = asyncio.ensure_future(from_app.get())
-    await asyncio.wait({task, reply}, return_when=asyncio.FIRST_COMPLETED)
-    started = reply.done() and reply.result()["type"] == "lifespan.startup.complete"
-    if not started:  # the raw application has no lifespan; the specification lets it fail or return
-        reply.cancel()
-    yield
-    if started:
-        to_app.put_nowait({"type": "lifespan.shutdown"})
-    with contextlib.suppress(Exception):
-        await task
-
-
 @dataclass
 class Entry:
-    """A framework, its two applications, and what was measured."""
+    """Who is compared, and the applications that it built."""
 
     name: str
     label: str
-    apps: dict[str, App]
-    times: dict[str, list[float]] = field(default_factory=dict)
+    apps: Mapping[str, App]
 
 
-def load(name: str) -> Entry:
+def label_of(name: str) -> str:
+    """Return the name and version of a framework."""
+    distribution = importlib.import_module(f"benchmarks.apps.{name}").DISTRIBUTION
+    return f"{distribution} {version(distribution)}" if distribution else "raw ASGI"
+
+
+def load(name: str, routes: int = ROUTES) -> Entry:
     """Import a framework's module and build its applications."""
     module = importlib.import_module(f"benchmarks.apps.{name}")
-    distribution = module.DISTRIBUTION
-    label = f"{distribution} {version(distribution)}" if distribution else "raw ASGI"
-    return Entry(name, label, {"few": module.few(), "many": module.many(ROUTES)})
+    return Entry(name, label_of(name), {"few": module.few(), "many": module.many(routes)})
 
 
-async def run(entries: Sequence[Entry], rounds: int, requests: int) -> None:
-    """Check every answer, then fill in the times of every entry."""
+async def compare(
+    entries: Sequence[Entry], cases: Sequence[Case], rounds: int, requests: int
+) -> Times[tuple[str, str]]:
+    """Check every answer, then return the µs of a request by the name of the entry and that of the case.
+
+    An entry that has no application for a case is left out of it. Turns of one case alone follow one another.
+    """
+    times: Times[tuple[str, str]] = {}
     async with contextlib.AsyncExitStack() as stack:
         for entry in entries:
             for app in entry.apps.values():
                 await stack.enter_async_context(running(app))
-            for case in CASES:
-                await check(entry.apps[case.builder], case)
-        shuffled = list(entries)
-        order = random.Random(1)  # noqa: S311 - an order of turns, the same in every run
-        for case in CASES:
+        for case in cases:
+            turns: dict[tuple[str, str], Turn] = {}
             for entry in entries:
-                await measure(entry.apps[case.builder], case, max(1, requests // 10))
-            for _ in range(rounds):
-                order.shuffle(shuffled)
-                for entry in shuffled:
-                    gc.collect()
-                    taken = await measure(entry.apps[case.builder], case, requests)
-                    entry.times.setdefault(case.name, []).append(taken)
+                if case.builder in entry.apps:
+                    app = entry.apps[case.builder]
+                    await check(app, case, entry.label)
+                    turns[entry.name, case.name] = partial(measure, app, case, await fitting(app, case, requests))
+            times |= await take_turns(turns, rounds)
+    return times
 
 
-def processor() -> str:
-    """Return the model of the processor, as far as the system tells."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def report(entries: Sequence[Entry], cases: Sequence[Case], times: Times[tuple[str, str]]) -> str:
+    """Return the figures as Markdown: one table of ratios to the first entry, then the times of each case."""
+    first, columns = entries[0], ["", *(case.name for case in cases)]
+
+    def cell(entry: Entry, case: Case, *, ratio: bool) -> str:
+        own = times.get((entry.name, case.name))
+        if own is None:
+            return "–"
+        base = times.get((first.name, case.name))
+        if ratio:
+            return "–" if base is None else spread(ratios(own, base))
+        return spread(own, 1)
+
+    def rows(*, ratio: bool) -> list[list[str]]:
+        return [[entry.label, *(cell(entry, case, ratio=ratio) for case in cases)] for entry in entries]
+
+    return "\n".join(
+        [
+            f"Time as a multiple of {first.label}, the median round (first and third quartile):\n",
+            table(columns, rows(ratio=True)),
+            "\nµs per request, likewise:\n",
+            table(columns, rows(ratio=False)),
+        ]
+    )
 
 
-def report(entries: Sequence[Entry], rounds: int, requests: int) -> str:
-    """Return the figures as Markdown: one table of ratios, then the times of each case."""
-    floor = {case.name: statistics.median(entries[0].times[case.name]) for case in CASES}
-    lines = [
-        f"{platform.python_implementation()} {platform.python_version()}, {platform.system()}, "
-        f"{os.cpu_count()} cores, {processor()}. {rounds} rounds of {requests} requests.",
-        "",
-        f"Time as a multiple of {entries[0].label}:",
-        "",
-        "| | " + " | ".join(case.name for case in CASES) + " |",
-        "|---|" + "--:|" * len(CASES),
-    ]
-    for entry in entries:
-        ratios = [statistics.median(entry.times[case.name]) / floor[case.name] for case in CASES]
-        lines.append(f"| {entry.label} | " + " | ".join(f"{r:.2f}" for r in ratios) + " |")
-    lines += ["", "µs per request, the median round (first and third quartile):", "", *lines[4:6]]
-    for entry in entries:
-        cells = []
-        for case in CASES:
-            low, median, high = statistics.quantiles(entry.times[case.name], n=4)
-            cells.append(f"{median:.1f} ({low:.1f}–{high:.1f})")
-        lines.append(f"| {entry.label} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def arguments(description: str | None, frameworks: Sequence[str] = FRAMEWORKS) -> argparse.ArgumentParser:
+    """Return the command line that comparisons of frameworks share."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=30, help="turns of each framework")
+    parser.add_argument("--requests", type=int, default=1000, help="requests in each turn, fewer where they are slow")
+    parser.add_argument("--only", nargs="+", choices=frameworks[1:], help=f"compare these with {frameworks[0]}")
+    return parser
 
 
 def main() -> None:
     """Read the command line, measure and print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.in_process", description="Compare frameworks by the time of one request, in process."
-    )
-    parser.add_argument("--rounds", type=int, default=30, help="turns of each framework")
-    parser.add_argument("--requests", type=int, default=1000, help="requests in each turn")
-    parser.add_argument("--only", nargs="+", choices=FRAMEWORKS[1:], help="compare these with raw")
-    arguments = parser.parse_args()
+    options = arguments(__doc__).parse_args()
     logging.disable(logging.WARNING)  # BlackSheep logs each miss; nobody's logging is measured
-    chosen = FRAMEWORKS if arguments.only is None else ("raw", *arguments.only)
-    entries = [load(name) for name in chosen]
-    asyncio.run(run(entries, max(2, arguments.rounds), arguments.requests))
-    print(report(entries, max(2, arguments.rounds), arguments.requests))
+    entries = [load(name) for name in (FRAMEWORKS if options.only is None else ("raw", *options.only))]
+    rounds = max(2, options.rounds)
+    times = asyncio.run(compare(entries, CASES, rounds, options.requests))
+    print(f"{machine()} {rounds} rounds of {options.requests} requests or 50 ms.\n")
+    print(report(entries, CASES, times))
 
 
 if __name__ == "__main__":

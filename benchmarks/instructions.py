@@ -15,7 +15,8 @@ import shutil
 import subprocess
 import sys
 
-from benchmarks.in_process import CASES, FRAMEWORKS, load, measure
+from benchmarks.calls import measure
+from benchmarks.in_process import CASES, FRAMEWORKS, load
 
 _COUNT = re.compile(r"Collected : (\d+)")
 _WARM, _MORE = 100, 500
