@@ -2,7 +2,7 @@
 
 The app sends a small answer. Everybody limits by address, in memory, with a fixed window that is never full; ours also
 with its default algorithm. The candidates take turns in an order that is shuffled every round. What is printed is the
-median time of a request less that of the app alone. slowapi finds the routes of a Starlette app: there, both are
+median of what each adds to the app alone. slowapi finds the routes of a Starlette app: there, both are
 measured against that app without a middleware.
 
     pip install slowapi limits
@@ -11,11 +11,7 @@ measured against that app without a middleware.
 
 import argparse
 import asyncio
-import gc
-import random
-import statistics
-import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from limits import parse
@@ -28,13 +24,13 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from asgi_express.middleware.ratelimit import RateLimit
+from benchmarks.calls import App, Case, check, measure
+from benchmarks.turns import added, machine, spread, table, take_turns
 
 MANY = 1_000_000_000
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]}
 BODY = {"type": "http.response.body", "body": b"hello"}
-
-App = Callable[[Any, Any, Any], Any]
 
 
 async def inner(_scope: Any, _receive: Any, send: Any) -> None:
@@ -92,64 +88,24 @@ CANDIDATES: dict[str, tuple[App, str | None]] = {
     "slowapi, fixed window": (slowapi(), "Starlette"),
 }
 
-SCOPE = {
-    "type": "http",
-    "http_version": "1.1",
-    "method": "GET",
-    "scheme": "http",
-    "path": "/",
-    "raw_path": b"/",
-    "root_path": "",
-    "query_string": b"",
-    "headers": [(b"host", b"example.com"), (b"accept", b"*/*")],
-    "client": ("203.0.113.9", 50000),
-    "server": ("127.0.0.1", 8000),
-}
+CASE = Case("hello", "app", "/", 200, "hello")
 
 
-async def receive() -> dict[str, Any]:
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def check(app: App, *, is_marked: bool) -> None:
+async def see(app: App, name: str) -> None:
     """See that the limit is at work before it is timed."""
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await app(dict(SCOPE), receive, send)
-    assert any(name.lower() == b"x-ratelimit-limit" for name, _ in sent[0]["headers"]) is is_marked
-
-
-async def measure(app: App, requests: int) -> float:
-    """Return the µs of one request."""
-    status = 0
-
-    async def send(message: Any) -> None:
-        nonlocal status
-        status = message.get("status", status)
-
-    started = time.perf_counter()
-    for _ in range(requests):
-        await app(dict(SCOPE), receive, send)
-    elapsed = (time.perf_counter() - started) / requests * 1e6
-    assert status == 200
-    return elapsed
+    is_marked = CANDIDATES[name][1] is not None and "no headers" not in name
+    answer = await check(app, CASE, name)
+    assert any(header == b"x-ratelimit-limit" for header, _ in answer.headers) is is_marked, name
 
 
 async def run(rounds: int, requests: int) -> None:
-    times: dict[str, list[float]] = {name: [] for name in CANDIDATES}
-    for name, (app, base) in CANDIDATES.items():
-        await check(app, is_marked=base is not None and "no headers" not in name)
-        await measure(app, requests)
-    for _ in range(rounds):
-        for name in random.sample(list(CANDIDATES), len(CANDIDATES)):
-            times[name].append(await measure(CANDIDATES[name][0], requests))
-    print("| | adds |\n|---|--:|")
-    for name, (_, base) in CANDIDATES.items():
-        if base is not None:
-            print(f"| {name} | {statistics.median(times[name]) - statistics.median(times[base]):.2f} µs |")
+    for name, (app, _) in CANDIDATES.items():
+        await see(app, name)
+    turns = {name: partial(measure, app, CASE, requests) for name, (app, _) in CANDIDATES.items()}
+    times = await take_turns(turns, rounds)
+    rows = [[name, spread(added(times[name], times[base]))] for name, (_, base) in CANDIDATES.items() if base]
+    print(f"{machine()} {rounds} rounds of {requests} requests.\n")
+    print(table(["", "adds, µs"], rows))
 
 
 def main() -> None:
@@ -157,8 +113,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--requests", type=int, default=1000)
     options = parser.parse_args()
-    gc.disable()
-    asyncio.run(run(options.rounds, options.requests))
+    asyncio.run(run(max(2, options.rounds), options.requests))
 
 
 if __name__ == "__main__":

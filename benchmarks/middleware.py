@@ -1,0 +1,298 @@
+"""Compare every middleware of the suite with its fastest peers, in one table.
+
+Each is measured around an application; what it adds is the difference from that application alone, within each round.
+The options are those of the documentation, as near to each other as both allow. Where a peer does less than ours,
+the row says what it is. The files ``middleware_*.py`` have more requests for those that have one.
+
+    python -m benchmarks.middleware [--rounds 20] [--requests 1000] [--only NAME ...]
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import itsdangerous
+from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser, requires
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from asgi_express import Express, middleware
+from asgi_express.security import Actor, Policy, TokenStore
+from asgi_express.stores.memory import MemoryStore
+from benchmarks import middleware_compress, middleware_cors, middleware_ratelimit
+from benchmarks.calls import Answer, App, Body, Case, check, fitting, measure
+from benchmarks.turns import Turn, added, machine, ratios, spread, table, take_turns
+
+SECRET = "a secret of the benchmark, 32 bytes long"  # noqa: S105 - it guards nothing
+ACTOR = "asgi_express.actor"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A middleware around an application, and that application alone."""
+
+    label: str
+    app: App
+    alone: App
+    marks: Sequence[tuple[bytes, bytes]] = ()
+    headers: Sequence[tuple[bytes, bytes]] = ()
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One request that goes through ours and its peers."""
+
+    case: Case
+    ours: Candidate
+    peers: Sequence[Candidate] = ()
+
+
+async def plain(_scope: Any, _receive: Any, send: Any) -> None:
+    await middleware_cors.inner(_scope, _receive, send)
+
+
+async def cors() -> list[Contest]:
+    apps = middleware_cors.candidates(wildcard=False)
+    marks = [(b"access-control-allow-origin", middleware_cors.ORIGIN.encode())]
+    simple = middleware_cors.CASES["simple"]
+    ours = Candidate("CORS", apps["asgi-express"], middleware_cors.inner, marks)
+    return [Contest(simple, ours, [Candidate("Starlette's CORSMiddleware", apps["starlette"], plain, marks)])]
+
+
+async def compress() -> list[Contest]:
+    contests = []
+    app = middleware_compress.answering(middleware_compress.document(2048))
+    for coding, peers in (("gzip", ("starlette", "starlette-compress")), ("br", ("brotli-asgi",)), ("zstd", ())):
+        marks = [(b"content-encoding", coding.encode())]
+        case = Case(f"2 KiB of JSON, {coding}", "app", "/", headers=[(b"accept-encoding", coding.encode())])
+        makers = middleware_compress.MIDDLEWARE
+        candidates = [
+            Candidate(name, makers[name, coding](app), app, marks)
+            for name in dict.fromkeys(("asgi-express", *peers, "starlette-compress"))
+        ]
+        contests.append(Contest(case, candidates[0], candidates[1:]))
+    return contests
+
+
+async def ratelimit() -> list[Contest]:
+    apps = middleware_ratelimit.CANDIDATES
+    peers = [
+        Candidate(name, apps[name][0], apps[base][0])
+        for name, base in (("slowapi, fixed window", "Starlette"), ("limits, fixed window, no headers", "app"))
+    ]
+    return [
+        Contest(middleware_ratelimit.CASE, Candidate(name, apps[name][0], middleware_ratelimit.inner), peers)
+        for name in ("asgi-express, token bucket", "asgi-express, fixed window")
+    ]
+
+
+async def real_ip() -> list[Contest]:
+    headers = [(b"x-forwarded-for", b"198.51.100.7"), (b"x-forwarded-proto", b"https")]
+    marks = [(b"x-client", b"198.51.100.7"), (b"x-scheme", b"https")]
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        head = [(b"x-client", scope["client"][0].encode()), (b"x-scheme", scope["scheme"].encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": head})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    ours = Candidate("RealIP", middleware.RealIP(app), app, marks)
+    peer = Candidate("uvicorn's ProxyHeadersMiddleware", ProxyHeadersMiddleware(app), app, marks)
+    return [Contest(Case("one proxy", "app", "/", 200, "hello", headers=headers), ours, [peer])]
+
+
+async def session() -> list[Contest]:
+    """Compare sessions in a signed cookie: read only, and written in every request."""
+
+    async def reading(scope: Any, _receive: Any, send: Any) -> None:
+        user = str(scope["session"].get("user", "nobody")).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-user", user)]})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    async def writing(scope: Any, receive: Any, send: Any) -> None:
+        scope["session"]["user"] = "ada"
+        await reading(scope, receive, send)
+
+    async def alone(scope: Any, receive: Any, send: Any) -> None:
+        scope["session"] = {"user": "ada"}
+        await reading(scope, receive, send)
+
+    def make(app: App) -> tuple[App, App]:
+        return middleware.Session(app, secret=SECRET), SessionMiddleware(app, secret_key=SECRET)
+
+    answer = Answer()
+    await make(writing)[0](Case("", "app", "/").scope(), Body(b""), answer)
+    own = dict(answer.headers)[b"set-cookie"].partition(b";")[0]
+    data = b64encode(json.dumps({"user": "ada"}).encode())
+    theirs = b"session=" + itsdangerous.TimestampSigner(SECRET).sign(data)
+    contests = []
+    marks = [(b"x-user", b"ada")]
+    for name, app in (("read", reading), ("written", writing)):
+        ours, peer = make(app)
+        contests.append(
+            Contest(
+                Case(name, "app", "/", 200, "hello"),
+                Candidate("Session", ours, alone, marks, [(b"cookie", own)]),
+                [Candidate("Starlette's SessionMiddleware", peer, alone, marks, [(b"cookie", theirs)])],
+            )
+        )
+    return contests
+
+
+class Backend(AuthenticationBackend):
+    """Look a token up in a dictionary: the least that a backend of Starlette can do."""
+
+    def __init__(self, tokens: set[str]) -> None:
+        self.tokens = tokens
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        """Return whom the token stands for."""
+        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or token not in self.tokens:
+            return None
+        return AuthCredentials(["authenticated"]), SimpleUser("ada")
+
+
+async def token_auth() -> list[Contest]:
+    tokens = TokenStore(MemoryStore(full="refuse"))
+    token = await tokens.create(Actor("ada"))
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        who = scope[ACTOR].id if ACTOR in scope else scope["user"].username
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-user", who.encode())]})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    async def alone(scope: Any, receive: Any, send: Any) -> None:
+        scope["user"] = SimpleUser("ada")
+        await app(scope, receive, send)
+
+    marks = [(b"x-user", b"ada")]
+    ours = Candidate("TokenAuth", middleware.TokenAuth(app, store=tokens), alone, marks)
+    theirs = AuthenticationMiddleware(app, backend=Backend({token}))
+    peer = Candidate("Starlette's AuthenticationMiddleware, a set of tokens", theirs, alone, marks)
+    case = Case("bearer token", "app", "/", 200, "hello", headers=[(b"authorization", f"Bearer {token}".encode())])
+    return [Contest(case, ours, [peer])]
+
+
+async def firewalls() -> list[Contest]:
+    """Compare a decision about an actor who is known; nobody else in Python has policies as middleware."""
+
+    def signed_in(app: App) -> App:
+        actor, credentials = Actor("ada"), AuthCredentials(["authenticated"])
+
+        async def known(scope: Any, receive: Any, send: Any) -> None:
+            scope[ACTOR], scope["auth"] = actor, credentials
+            await app(scope, receive, send)
+
+        return known
+
+    def audit(_verdict: object) -> None:
+        pass
+
+    def express(*guards: Any) -> App:
+        app = Express()
+        for guard in guards:
+            app.post_match(guard)
+        app.get("/users/:id", lambda req, res: res.type("text").send("hello"))
+        return signed_in(app)
+
+    async def endpoint(request: Request) -> Response:
+        return Response("hello")
+
+    policies = [Policy("users", "access", "/users/*"), Policy("report", "read", "reports")]
+    guard = middleware.EndpointFirewall(policies=policies, audit=audit)
+    guarded = requires("authenticated")(endpoint)
+    case = Case("one of two policies", "app", "/users/42", 200, "hello")
+    starlette = [signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint)]
+    peer = Candidate("Starlette's @requires: a scope, no policies", *starlette)
+    resource = middleware.ResourceFirewall(plain, target="reports", action="read", policies=policies, audit=audit)
+    return [
+        Contest(case, Candidate("EndpointFirewall", express(guard), express()), [peer]),
+        Contest(
+            Case("one of two policies", "app", "/"),
+            Candidate("ResourceFirewall", signed_in(resource), signed_in(plain)),
+        ),
+    ]
+
+
+async def error_handler() -> list[Contest]:
+    ours = Candidate("ErrorHandler", middleware.ErrorHandler(plain), plain)
+    peer = Candidate("Starlette's ServerErrorMiddleware", ServerErrorMiddleware(plain), plain)
+    return [Contest(Case("no error", "app", "/"), ours, [peer])]
+
+
+CONTESTS: dict[str, Callable[[], Awaitable[list[Contest]]]] = {
+    "RealIP": real_ip,
+    "CORS": cors,
+    "Compress": compress,
+    "RateLimit": ratelimit,
+    "Session": session,
+    "TokenAuth": token_auth,
+    "Firewalls": firewalls,
+    "ErrorHandler": error_handler,
+}
+
+
+async def fight(name: str, contest: Contest, rounds: int, requests: int) -> list[list[str]]:
+    """Return a row for each peer, or one where there is none."""
+    turns: dict[tuple[str, str], Turn] = {}
+    for candidate in (contest.ours, *contest.peers):
+        case = asking(contest.case, candidate)
+        await check(candidate.app, case, candidate.label)
+        count = await fitting(candidate.app, case, requests)
+        turns[candidate.label, "app"] = partial(measure, candidate.app, case, count)
+        turns[candidate.label, "alone"] = partial(measure, candidate.alone, case, count)
+    times = await take_turns(turns, rounds)
+
+    def adds(candidate: Candidate) -> list[float]:
+        return added(times[candidate.label, "app"], times[candidate.label, "alone"])
+
+    ours = adds(contest.ours)
+    head = [name, contest.case.name, spread(ours)]
+    if not contest.peers:
+        return [[*head, "none", "–", "–"]]
+    return [
+        [*head, peer.label, spread(adds(peer)), spread(ratios(ours, adds(peer)))]  # a row for each peer
+        for peer in contest.peers
+    ]
+
+
+def asking(case: Case, candidate: Candidate) -> Case:
+    """Return the request with the candidate's own headers, and what its answer must have."""
+    headers = [*case.headers, *candidate.headers]
+    return Case(case.name, "app", case.path, case.status, case.answer, headers=headers, marks=candidate.marks)
+
+
+async def run(names: Sequence[str], rounds: int, requests: int) -> None:
+    rows = []
+    for name in names:
+        for contest in await CONTESTS[name]():
+            label = contest.ours.label.removeprefix("asgi-express")
+            rows += await fight(f"{name}{label}" if label[:1] in ("", ",") else label, contest, rounds, requests)
+    print(f"{machine()} {rounds} rounds of {requests} requests or 50 ms. µs that are added to the application alone.\n")
+    print(table(["middleware", "request", "ours", "peer", "the peer's", "ours / the peer's"], rows, texts=2))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--only", nargs="+", choices=CONTESTS, default=list(CONTESTS))
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    asyncio.run(run(options.only, max(2, options.rounds), options.requests))
+
+
+if __name__ == "__main__":
+    main()
