@@ -110,18 +110,19 @@ def report(entries: Sequence[Entry], cases: Sequence[Case], times: Times[tuple[s
     )
 
 
-def arguments(description: str | None, frameworks: Sequence[str] = FRAMEWORKS) -> argparse.ArgumentParser:
-    """Return the command line that comparisons of frameworks share."""
+def arguments(description: str | None, frameworks: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the command line that comparisons share: of the frameworks some may be chosen, and the first is always in."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=30, help="turns of each framework")
+    parser.add_argument("--rounds", type=int, default=30, help="turns of each")
     parser.add_argument("--requests", type=int, default=1000, help="requests in each turn, fewer where they are slow")
-    parser.add_argument("--only", nargs="+", choices=frameworks[1:], help=f"compare these with {frameworks[0]}")
+    if frameworks:
+        parser.add_argument("--only", nargs="+", choices=frameworks[1:], help=f"compare these with {frameworks[0]}")
     return parser
 
 
 def main() -> None:
     """Read the command line, measure and print."""
-    options = arguments(__doc__).parse_args()
+    options = arguments(__doc__, FRAMEWORKS).parse_args()
     logging.disable(logging.WARNING)  # BlackSheep logs each miss; nobody's logging is measured
     entries = [load(name) for name in (FRAMEWORKS if options.only is None else ("raw", *options.only))]
     rounds = max(2, options.rounds)

@@ -214,8 +214,8 @@ async def firewalls() -> list[Contest]:
     guard = middleware.EndpointFirewall(policies=policies, audit=audit)
     guarded = requires("authenticated")(endpoint)
     case = Case("one of two policies", "app", "/users/42", 200, "hello")
-    starlette = [signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint)]
-    peer = Candidate("Starlette's @requires: a scope, no policies", *starlette)
+    wise, free = (signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint))
+    peer = Candidate("Starlette's @requires: a scope, no policies", wise, free)
     resource = middleware.ResourceFirewall(plain, target="reports", action="read", policies=policies, audit=audit)
     return [
         Contest(case, Candidate("EndpointFirewall", express(guard), express()), [peer]),

@@ -93,7 +93,7 @@ async def shapes(rounds: int, requests: int) -> str:
 
 def main() -> None:
     """Read the command line, measure and print."""
-    parser = arguments(__doc__)
+    parser = arguments(__doc__, FRAMEWORKS)
     parser.set_defaults(rounds=15, requests=500)
     parser.add_argument("--plot", type=Path, help="where to draw the cost of the last route")
     options = parser.parse_args()
