@@ -111,7 +111,7 @@ def report(entries: Sequence[Entry], cases: Sequence[Case], times: Times[tuple[s
 
 
 def arguments(description: str | None, frameworks: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Return the command line that comparisons share: of the frameworks some may be chosen, and the first is always in."""
+    """Return the command line that comparisons share; the first framework is always in."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=30, help="turns of each")
     parser.add_argument("--requests", type=int, default=1000, help="requests in each turn, fewer where they are slow")
