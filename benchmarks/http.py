@@ -1,11 +1,12 @@
 """Compare frameworks over HTTP: requests per second of one worker each, on uvicorn, on granian, and on Node.
 
-All servers run at once and are idle but for the one whose turn it is; the order is shuffled every round. The figures are
-requests per second, the time that the server's processes worked for each (which another process on the machine hardly
-changes), and both beside the raw ASGI application on the same server (for Node, on uvicorn), within each round. ``wrk``
-makes the load where it is installed; else a client in Python does, which is slower than most of the servers: the ratios
-of requests per second come out too near to 1 then. Express and Fastify are installed by npm into a temporary
-directory, where there is a Node; where there is not, or no registry, they are left out and the program says so.
+All servers run at once and are idle but for the one whose turn it is; the order is shuffled every round. The figures
+are requests per second, the time that the server's processes worked for each (which another process on the machine
+hardly changes), and both beside the raw ASGI application on the same server (for Node, on uvicorn), within each round.
+``wrk`` makes the load where it is installed; else a client in Python does, which is slower than most of the servers:
+the ratios of requests per second come out too near to 1 then. Express and Fastify are installed by npm into a
+temporary directory, where there is a Node; where there is not, or no registry, they are left out and the program says
+so.
 
     python -m benchmarks.http [--rounds 5] [--seconds 1] [--connections 32] [--server NAME ...] [--only NAME ...]
 """
