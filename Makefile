@@ -54,8 +54,8 @@ lowest: $(BIN)/python ## Run the tests with the oldest releases that pyproject.t
 	@$(BIN)/uv pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[server]' --group test
 	$(VENV)-lowest/bin/python -m pytest $(PYTEST_ARGS)
 
-bench: $(VENV)/.dev ## Compare with other frameworks, in process (BENCH_ARGS=--help)
-	$(BIN)/python -m benchmarks.in_process $(BENCH_ARGS)
+bench: $(VENV)/.dev ## Print every table of the benchmarks, about 10 minutes (BENCH_ARGS=--help)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 record: ## Record again what the real Express answers (needs node and npm)
 	npm ci --prefix $(RECORDER)

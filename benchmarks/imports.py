@@ -1,8 +1,8 @@
-"""Compare what an import costs: ``import asgi_express`` and that of other frameworks, each in an interpreter of its own.
+"""Compare what an import costs: ``import asgi_express`` and that of others, each in an interpreter of its own.
 
-The interpreters take turns, in an order that is shuffled every round; the figure is the best of the rounds, as an import
-cannot be faster than it is. "ms" is the time that the process worked, without its start; the bytecode of all is there
-before. Then the modules that take longest by themselves, and how much is ours.
+The interpreters take turns, in an order that is shuffled every round; the figure is the best of the rounds, as an
+import cannot be faster than it is. "ms" is the time that the process worked, without its start; the bytecode of all
+is there before. Then the modules that take longest by themselves, and how much is ours.
 
     python -m benchmarks.imports [--rounds 15]
 """
