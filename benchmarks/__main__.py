@@ -27,7 +27,7 @@ class Program:
         title: the heading.
         takes: which of the options it has.
         frameworks: those that ``--only`` may name.
-        options: how it is called here.
+        options: how it is called where no frameworks are chosen.
         needs: a program that has to be on the PATH.
     """
 
@@ -49,14 +49,16 @@ PROGRAMS = {
     "memory": Program("Memory of requests that wait", ("rounds",)),
     "imports": Program("Imports", ("rounds",)),
     "gate": Program("What a request does, beside what it may do", ()),
-    "instructions": Program("Instructions of a request", (), in_process.FRAMEWORKS, needs="valgrind"),
+    "instructions": Program(
+        "Instructions of a request", (), in_process.FRAMEWORKS, ("--only", "raw", "asgi_express"), needs="valgrind"
+    ),
 }
 
 
 def command(name: str, arguments: argparse.Namespace) -> list[str] | None:
     """Return how to call a program; ``None`` where it has none of the frameworks that were asked for."""
     program = PROGRAMS[name]
-    parts = [sys.executable, "-m", f"benchmarks.{name}", *program.options]
+    parts = [sys.executable, "-m", f"benchmarks.{name}"]
     for option in program.takes:
         value = getattr(arguments, option)
         if value is not None:
@@ -65,8 +67,8 @@ def command(name: str, arguments: argparse.Namespace) -> list[str] | None:
         chosen = [one for one in arguments.only if one in program.frameworks]
         if not chosen:
             return None
-        parts += ["--only", *chosen]
-    return parts
+        return [*parts, "--only", *chosen]
+    return [*parts, *program.options]
 
 
 def main() -> None:

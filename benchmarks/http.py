@@ -8,7 +8,7 @@ the ratios of requests per second come out too near to 1 then. Express and Fasti
 temporary directory, where there is a Node; where there is not, or no registry, they are left out and the program says
 so.
 
-    python -m benchmarks.http [--rounds 5] [--seconds 1] [--connections 32] [--server NAME ...] [--only NAME ...]
+    python -m benchmarks.http [--rounds 3] [--seconds 1] [--connections 32] [--server NAME ...] [--only NAME ...]
 """
 
 import argparse
@@ -156,9 +156,9 @@ async def by_wrk(case: Case, port: int, connections: int, seconds: float, direct
         stdout=subprocess.PIPE,
     )
     said = (await process.communicate())[0].decode()
-    found = _WRK.search(said)
-    if process.returncode or found is None or (failed := _FAILED.search(said)):
-        raise SystemExit(f"wrk: {failed[0] if found and failed else said}")
+    found, failed = _WRK.search(said), _FAILED.search(said)
+    if process.returncode or found is None or failed:
+        raise SystemExit(f"wrk: {failed[0] if failed else said}")
     return float(found[1])
 
 
@@ -278,7 +278,7 @@ def against_express(rates: dict[Contestant, list[float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1, help="of each turn")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--server", nargs="+", choices=SERVERS, default=SERVERS)

@@ -4,7 +4,7 @@ The interpreters take turns, in an order that is shuffled every round; the figur
 import cannot be faster than it is. "ms" is the time that the process worked, without its start; the bytecode of all
 is there before. Then the modules that take longest by themselves, and how much is ours.
 
-    python -m benchmarks.imports [--rounds 15]
+    python -m benchmarks.imports [--rounds 10]
 """
 
 import argparse
@@ -71,7 +71,7 @@ def is_other(name: str) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=10)
     rounds = max(2, parser.parse_args().rounds)
     counts: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as cache:
