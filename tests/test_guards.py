@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
 
 import asgi_express as express
 from tests.asgi import ask
@@ -49,6 +50,23 @@ async def test_a_path_that_could_be_read_as_a_guarded_one_is_refused(target: str
 @pytest.mark.parametrize("target", ["/open.txt", "/open%2Etxt", "//open.txt", "/x%2Fy", "/a%20b", "/%C3%A9", "/%zz"])
 async def test_a_path_that_no_guard_is_for_goes_through_however_it_is_written(target: str, tmp_path: Path) -> None:
     assert (await ask(guarded(tmp_path), target)).status == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/x/../private/s.txt", "/x/%2e%2e/private/s.txt", "/x/..%2fprivate/s.txt", "/../private/s.txt"),
+        *("/x/./../private/s.txt", "/private/../x/../private/s.txt", "/x/y/../../private/s.txt"),
+    ],
+)
+async def test_dots_lead_no_mounted_app_past_a_guard(target: str, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "s.txt").write_text(SECRET)
+    app = express.Router()
+    app.use("/private", lambda req, res: res.status(401).send("no"))
+    app.mount("/", StaticFiles(directory=tmp_path))
+    assert (await ask(app, target)).status in (400, 401)
+    assert (await ask(app, "/x/../y")).status == 404
 
 
 async def test_without_fallthrough_the_file_is_not_found(tmp_path: Path) -> None:
