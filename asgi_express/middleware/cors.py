@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
+from asgi_express._flags import check_flags
 from asgi_express._scope import next_app, target
 from asgi_express.middleware._cors_policy import HEADERS, METHODS, CORSPolicy, mark, read_preflight
 from asgi_express.middleware._respond import respond
@@ -111,6 +112,7 @@ class CORS:
             tolerate=tolerate,
         )
         self._policies = _Table(self._default, policies) if policies else None
+        check_flags("CORS", check_websockets=check_websockets, debug=debug)
         self._check_websockets = check_websockets
         self._debug = debug
 

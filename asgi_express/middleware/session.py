@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Literal, cast
 
 from asgi_express._cookies import parse_cookies, serialize_cookie
+from asgi_express._flags import check_flags
 from asgi_express._scope import next_app
 from asgi_express._units import parse_duration
 from asgi_express.middleware._session_data import SessionData
@@ -123,8 +124,12 @@ class Session:
         self._seal = Seal(_secrets(secret), cookie)
         self._cookie = cookie
         self._clock = clock
-        if secure not in (True, False, "auto"):
+        check_flags("Session", rolling=rolling, http_only=http_only)
+        if not isinstance(secure, bool) and secure != "auto":
             msg = f"Session: secure must be True, False or 'auto', not {secure!r}"
+            raise ValueError(msg)
+        if same_site not in ("lax", "strict", "none"):
+            msg = f"Session: same_site must be 'lax', 'strict' or 'none', not {same_site!r}"
             raise ValueError(msg)
         if secure == "auto" and (same_site == "none" or cookie.lower().startswith(("__host-", "__secure-"))):
             secure = True
