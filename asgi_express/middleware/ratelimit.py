@@ -172,8 +172,10 @@ class RateLimit:
             await self.app(scope, receive, send)
             return
         if self._deny is not None and self._deny(client_address(scope), 0):
-            await _problem(scope, send, 403, {"title": "Forbidden"})
-            return
+            if not self._dry_run:
+                await _problem(scope, send, 403, {"title": "Forbidden"})
+                return
+            _log.warning("dry run: %a would have been shut out", client_address(scope))
         usage = scope[USAGE] = await self._use(scope)
         try:
             if usage.limited and not self._dry_run:
