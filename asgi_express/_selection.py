@@ -83,6 +83,14 @@ class Selection:
             self.frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *self.frame.post)
         if app is not None and settings.powered_by:
             self.res._headers[b"x-powered-by"] = b"Express"
+        if not self._is_socket and req.method.upper() == "WEBSOCKET":
+            # It stands for handshakes here; a request that calls its method so must not get to what serves those.
+            self.error = HTTPError(400, "No such method", type="method.unknown")
+
+    @property
+    def is_in_route(self) -> bool:
+        """Whether it stands among the handlers of a route, or of a mounted app that is guarded like one."""
+        return type(self.frame) is RouteFrame
 
     def close(self) -> None:
         """Let go of each other: what refers to itself waits for the collector of garbage, 0.5 us for each request."""
