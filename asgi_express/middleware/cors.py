@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote
 
@@ -56,7 +57,7 @@ class CORS:
             ``"public-suffix"``; see :class:`OriginPolicy`.
         policies: other policies by path prefix, as ``CORSPolicy``; ``None`` leaves a prefix alone. The
             longest prefix decides, on borders of segments. The prefix of a mount does not count. A path that a router
-            could read as under another policy (by letter case, or by ``%2F``) is of no origin that is allowed.
+            could read as under another policy (by letter case, ``%2F``, ``//`` or ``..``) is of no allowed origin.
         check_websockets: whether to refuse WebSockets of origins that are neither allowed nor the host's own. Browsers
             apply no CORS to them. Clients that send no ``Origin`` are no browsers, and pass.
         debug: whether refused preflights say why, in the body and in ``X-CORS-Reason``. It is always in the log
@@ -207,8 +208,9 @@ class _Table:
         segments = _segments(raw) if "%" not in raw else tuple(map(unquote, _segments(raw)))
         policy = self._find(self._policies, segments)
         readings = [self._find(self._folded, _folded(segments))]
-        if "%" in raw:
-            decoded = _segments(unquote(raw))
+        plain = unquote(raw)
+        for other in {plain, normpath("/" + plain.lstrip("/"))} - {raw}:
+            decoded = _segments(other)
             readings += self._find(self._policies, decoded), self._find(self._folded, _folded(decoded))
         return policy if all(reading is policy for reading in readings) else _NOBODY
 
