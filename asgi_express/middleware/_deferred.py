@@ -50,9 +50,13 @@ class Deferred:
                     await self._stop(scope, receive, send)
             if not self._stopped:
                 await send(message)
+            elif message.get("more_body", False) or message["type"] == "websocket.send":
+                raise _Stopped  # a stream without an end would never find out that nobody listens
 
         try:
             await app(scope, receive, gate)
+        except _Stopped:
+            pass  # the refusal has been sent
         finally:
             scope.pop(GUARDS, None)
         if self._failed is not None:
@@ -93,6 +97,10 @@ class Deferred:
 def _tells_methods(status: int, message: Message) -> bool:
     """Tell whether an answer to OPTIONS is one about methods; anything else may be asked for with OPTIONS, too."""
     return status == _NO_CONTENT or any(name.lower() in _METHODS for name, _ in message.get("headers", ()))
+
+
+class _Stopped(OSError):
+    """What servers raise where the client has gone (ASGI specification, HTTP 2.4)."""
 
 
 _NO_CONTENT = 204

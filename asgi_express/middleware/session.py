@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -170,7 +171,8 @@ class Session:
         async def send_with_session(message: Message) -> None:
             nonlocal started, replaced
             if replaced:
-                return  # the answer has been given, and this is what is left of the other one
+                _drop(message)
+                return
             if message["type"] not in _STARTS or not session.accessed:
                 await send(message)
                 return
@@ -184,7 +186,8 @@ class Session:
                     return
             await send(_marked(message, set_cookie))
 
-        await self.app(scope, receive, send_with_session)
+        with suppress(_Replaced):
+            await self.app(scope, receive, send_with_session)
         if session.modified:
             _log.warning("%r was changed and not saved: its answer had started, or there was none", session)
 
@@ -243,6 +246,16 @@ class Session:
             raise ValueError(msg)
         secure = scope.get("scheme") in ("https", "wss") if self._secure is None else self._secure
         return self._serialize(value, max_age=max_age, secure=secure)
+
+
+class _Replaced(OSError):
+    """What servers raise where the client has gone (ASGI specification, HTTP 2.4)."""
+
+
+def _drop(message: Message) -> None:
+    """Drop what is left of an answer in whose place another has been given; a stream has to find out."""
+    if message.get("more_body", False) or message["type"] == "websocket.send":
+        raise _Replaced
 
 
 def _marked(message: Message, set_cookie: str | None) -> Message:

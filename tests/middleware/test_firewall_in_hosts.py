@@ -610,7 +610,8 @@ def with_ours_alone(register: Callable[[Any], Any]) -> OurRouter:
 async def test_a_websocket_that_no_route_accepts_is_refused() -> None:
     async def middleware(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": "secret"})
+        while True:
+            await send({"type": "websocket.send", "text": "secret"})
 
     host = with_ours(lambda router: router.use(Opaque(middleware)))
     socket = await Socket().connect(EndpointFirewall(host), "/m/x", **WITH_ADA)
@@ -646,6 +647,23 @@ async def test_an_answer_of_your_own_that_fails_lets_nothing_else_out(path: str)
     host = with_ours(lambda router: router.get("/x", ok).use(forgive).use(ok))
     answer = await ask(ErrorHandler(EndpointFirewall(host, on_refused=fail)), path)
     assert (answer.status, answer.complete) == (500, True)
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_stream_without_an_end_that_is_refused_ends(native: bool) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"secret", "more_body": True})
+
+    async def handler(req: Any, res: Any) -> None:
+        while True:
+            await res.write("secret")
+
+    answer = await ask(
+        EndpointFirewall(with_ours(lambda router: router.use(handler if native else Opaque(app)))), "/m/x"
+    )
+    assert (answer.status, answer.text, answer.complete) == (401, "Unauthorized", True)
 
 
 async def test_a_route_of_ours_that_rewrites_is_decided_on_where_it_ends() -> None:
