@@ -125,7 +125,9 @@ def _by_ip(ipv6_prefix: int, watch: Watch) -> Callable[[Scope], str]:
 
     def key(scope: Scope) -> str:
         client = scope.get("client")
-        text, is_near = _network(client[0] or "", ipv6_prefix) if client else ("ip=", True)
+        host = str(client[0] or "") if client else ""
+        # A server that believes X-Forwarded-For may pass on any text: long ones are not worth keeping.
+        text, is_near = _network(host, ipv6_prefix) if len(host) <= _MAX_KEY else (f"ip={host}", True)
         if is_near or watch.is_comparing:
             watch.address(text, scope, is_near=is_near)
         return text
