@@ -18,6 +18,7 @@ from asgi_express.middleware._session_data import SessionData
 from asgi_express.middleware._session_headers import cookie_header, with_session_headers
 from asgi_express.middleware._session_homes import CookieHome, Held, Home, Lifetimes, Record, Seal, StoreHome
 from asgi_express.stores import Store, StoreUnavailable
+from asgi_express.stores._protocol import check_store
 from asgi_express.types import ASGIApp, Duration, Message, Receive, Scope, Send
 
 __all__ = ["Session", "SessionData"]
@@ -74,7 +75,7 @@ class Session:
         clock: seconds since the epoch.
 
     Raises:
-        TypeError: a secret is not text, or a duration is of a wrong type.
+        TypeError: a secret is not text, a duration is of a wrong type, or ``store`` is none.
         ValueError: an option is out of range. While answering: the session is too large for a cookie, or holds what
             JSON cannot (``TypeError``, too); nothing is saved then.
 
@@ -117,6 +118,8 @@ class Session:
             None if idle is None else _at_least_a_second("idle", idle), _at_least_a_second("lifetime", lifetime)
         )
         self._rolling = rolling
+        if store is not None:
+            check_store("Session", store)
         self._home: Home = (
             CookieHome(self._lifetimes, rolling=rolling)
             if store is None

@@ -23,6 +23,7 @@ from tests.middleware.session.homes import HOMES
         ({"secret": [SECRET, "short"]}, ValueError, "16 characters or more"),
         ({"secret": b"0123456789abcdef"}, TypeError, "a secret must be text"),
         ({"secret": [SECRET, None]}, TypeError, "a secret must be text"),
+        ({"store": "redis://:hunter2@host"}, TypeError, "store must be a MemoryStore, .* not a str$"),
         ({"idle": 0}, ValueError, "idle must be a second or more, not 0"),
         ({"idle": "ten"}, ValueError, "invalid duration"),
         ({"lifetime": "-1d"}, ValueError, "lifetime must be a second or more, not '-1d'"),
