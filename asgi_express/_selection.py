@@ -260,7 +260,8 @@ class Selection:
 
     def _passed_by(self, frame: RouterFrame, plain: str) -> bool:
         for layer in frame.router.stack[: frame.index - 1]:
-            if layer.route is None and _matches(layer, plain) and not _matches(layer, frame.path):
+            is_guard = layer.route is None or "*" in layer.route.methods  # app.all("/admin/*rest", log_in)
+            if is_guard and _matches(layer, plain) and not _matches(layer, frame.path):
                 return True
         return False
 

@@ -82,6 +82,16 @@ async def test_a_guard_with_parameters_counts_too() -> None:
     assert (await ask(app, "/%ff/%73ecret")).status == 400
 
 
+@pytest.mark.parametrize("target", ["/admin/s", "/%61dmin/s", "//admin/s", "/x/../admin/s", "/admin%2Fs"])
+async def test_a_route_for_every_method_is_a_guard_too(target: str) -> None:
+    app = express.Router()
+    app.all("/admin/*rest", lambda req, res: res.status(401).send("no"))
+    app.get("/open/*rest", lambda req, res, next: next())
+    app.mount("/", PlainTextResponse(SECRET))
+    assert (await ask(app, target)).status in (400, 401)
+    assert (await ask(app, "/%6fpen/s")).status == 200
+
+
 async def test_a_guard_that_could_not_read_the_path_has_not_guarded() -> None:
     app = express.Router()
     app.use("/:area", lambda req, res: res.status(401).send("no"))
