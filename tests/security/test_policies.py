@@ -365,3 +365,9 @@ def test_a_class_made_from_a_public_one_is_not_public() -> None:
     assert (is_public(Health), is_public(Health()), is_public(Admin), is_public(Admin())) == (True, True, False, False)
     assert is_public(public(Admin())) is True
     assert is_public(Health().show) is False
+
+
+@pytest.mark.parametrize("make", [Scope, Policies])
+def test_what_is_no_policy_is_refused(make: Any) -> None:
+    with pytest.raises(TypeError, match="policies must be Policy objects, not 'readers'"):
+        make(["readers"])
