@@ -9,6 +9,7 @@ disagree, ``path`` wins, and nobody behind a guard sees a path that the guard di
 from __future__ import annotations
 
 import re
+from posixpath import normpath
 from typing import Any, Protocol, cast
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -25,7 +26,7 @@ __all__ = [
     "encode_path",
     "mounted_scope",
     "next_app",
-    "plain_path",
+    "plain_paths",
     "target",
 ]
 
@@ -63,9 +64,10 @@ def encode_path(path: str) -> str:
         return quote(_SURROGATE.sub("\ufffd", path), safe=_PATH_SAFE)
 
 
-def plain_path(path: str) -> str:
-    """Return a path as one reads it who decodes it first: no needless escape, no ``//`` and no ``/./``."""
-    return encode_path(_EMPTY.sub("/", unquote(path)))
+def plain_paths(path: str) -> set[str]:
+    """Return a path as they read it who decode it first, without ``//`` and ``/./``; and the same without ``..``."""
+    plain = _EMPTY.sub("/", unquote(path))
+    return {encode_path(plain), encode_path(normpath(plain))}
 
 
 def target(scope: Scope) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge
 from asgi_express._handlers import APP, ERROR, ROUTER, Handler
 from asgi_express._layer import Layer
 from asgi_express._pattern import Match, Pattern
-from asgi_express._scope import GUARDS, MATCH, mounted_scope, plain_path, target
+from asgi_express._scope import GUARDS, MATCH, mounted_scope, plain_paths, target
 from asgi_express.errors import DecodeError, HeadersSentError, HTTPError
 from asgi_express.request import Request
 from asgi_express.response import Response
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Selection"]
 
 # What a path has that can be read in more than one way.
-_READ_OTHERWISE = re.compile(r"%|//|/\./")
+_READ_OTHERWISE = re.compile(r"%|//|/\.\.?(?:/|\Z)")
 
 
 class Selection:
@@ -83,6 +83,14 @@ class Selection:
             self.frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *self.frame.post)
         if app is not None and settings.powered_by:
             self.res._headers[b"x-powered-by"] = b"Express"
+        if not self._is_socket and req.method.upper() == "WEBSOCKET":
+            # It stands for handshakes here; a request that calls its method so must not get to what serves those.
+            self.error = HTTPError(400, "No such method", type="method.unknown")
+
+    @property
+    def is_in_route(self) -> bool:
+        """Whether it stands among the handlers of a route, or of a mounted app that is guarded like one."""
+        return type(self.frame) is RouteFrame
 
     def close(self) -> None:
         """Let go of each other: what refers to itself waits for the collector of garbage, 0.5 us for each request."""
@@ -238,21 +246,22 @@ class Selection:
     def guard_missed(self) -> bool:
         """Tell whether a middleware passed the path by that would match it as an app reads it which decodes it first.
 
-        We route on the raw path, where ``/%61dmin`` and ``//admin`` are not ``/admin``; mounted apps and the file
-        system do not. What a guard has not seen must not reach them (CVE-2026-22031, CVE-2026-29087).
+        We route on the raw path, where ``/%61dmin``, ``//admin`` and ``/x/../admin`` are not ``/admin``; mounted apps
+        and the file system do not. What a guard has not seen must not reach them (CVE-2026-22031, CVE-2026-29087).
         """
         frame = self.frame
         while frame is not None:
             if type(frame) is RouterFrame and _READ_OTHERWISE.search(frame.path):
-                plain = plain_path(frame.path)
-                if plain != frame.path and self._passed_by(frame, plain):
+                readings = plain_paths(frame.path) - {frame.path}
+                if any(self._passed_by(frame, reading) for reading in readings):
                     return True
             frame = frame.parent
         return False
 
     def _passed_by(self, frame: RouterFrame, plain: str) -> bool:
         for layer in frame.router.stack[: frame.index - 1]:
-            if layer.route is None and _matches(layer, plain) and not _matches(layer, frame.path):
+            is_guard = layer.route is None or "*" in layer.route.methods  # app.all("/admin/*rest", log_in)
+            if is_guard and _matches(layer, plain) and not _matches(layer, frame.path):
                 return True
         return False
 

@@ -9,6 +9,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.staticfiles import StaticFiles
 
 import asgi_express as express
 from tests.asgi import ask
@@ -51,6 +52,23 @@ async def test_a_path_that_no_guard_is_for_goes_through_however_it_is_written(ta
     assert (await ask(guarded(tmp_path), target)).status == 200
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/x/../private/s.txt", "/x/%2e%2e/private/s.txt", "/x/..%2fprivate/s.txt", "/../private/s.txt"),
+        *("/x/./../private/s.txt", "/private/../x/../private/s.txt", "/x/y/../../private/s.txt"),
+    ],
+)
+async def test_dots_lead_no_mounted_app_past_a_guard(target: str, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "s.txt").write_text(SECRET)
+    app = express.Router()
+    app.use("/private", lambda req, res: res.status(401).send("no"))
+    app.mount("/", StaticFiles(directory=tmp_path))
+    assert (await ask(app, target)).status in (400, 401)
+    assert (await ask(app, "/x/../y")).status == 404
+
+
 async def test_without_fallthrough_the_file_is_not_found(tmp_path: Path) -> None:
     assert (await ask(guarded(tmp_path, fallthrough=False), "/%70rivate/s.txt")).status == 404
 
@@ -62,6 +80,16 @@ async def test_a_guard_with_parameters_counts_too() -> None:
     assert (await ask(app, "/x/%73ecret")).status == 400
     assert (await ask(app, "/x/%zz/secre%74")).status == 200
     assert (await ask(app, "/%ff/%73ecret")).status == 400
+
+
+@pytest.mark.parametrize("target", ["/admin/s", "/%61dmin/s", "//admin/s", "/x/../admin/s", "/admin%2Fs"])
+async def test_a_route_for_every_method_is_a_guard_too(target: str) -> None:
+    app = express.Router()
+    app.all("/admin/*rest", lambda req, res: res.status(401).send("no"))
+    app.get("/open/*rest", lambda req, res, next: next())
+    app.mount("/", PlainTextResponse(SECRET))
+    assert (await ask(app, target)).status in (400, 401)
+    assert (await ask(app, "/%6fpen/s")).status == 200
 
 
 async def test_a_guard_that_could_not_read_the_path_has_not_guarded() -> None:

@@ -25,6 +25,7 @@ TABLE: dict[str, set[str]] = {
     "_aside": set(),
     "_camel": set(),
     "_events": set(),
+    "_flags": set(),
     "_freshness": set(),
     "_json": set(),
     "_json_text": set(),
@@ -111,8 +112,8 @@ TABLE: dict[str, set[str]] = {
     "stores": {"_units", "errors", "types"},
     "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     "middleware": {
-        *("_addresses", "_cookies", "_debug_page", "_headers", "_host", "_json", "_mime", "_negotiation", "_ranges"),
-        *("_scope", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
+        *("_addresses", "_cookies", "_debug_page", "_flags", "_headers", "_host", "_json", "_mime", "_negotiation"),
+        *("_ranges", "_scope", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
     },
     # a style of application
     "actions": {

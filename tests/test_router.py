@@ -223,6 +223,18 @@ async def test_post_match_may_refuse_and_its_route_signal_leaves_the_route() -> 
     assert (await ask(router, "/a", headers={"X-Skip": "1"})).text == "outside"
 
 
+@pytest.mark.parametrize("method", ["WEBSOCKET", "websocket"])
+async def test_no_request_gets_to_a_websocket_handler_by_its_method(method: str) -> None:
+    router = Router()
+
+    @router.ws("/ws")
+    async def talk(ws: Any) -> None:
+        raise AssertionError
+
+    router.all("/x", lambda req, res: res.send("x"))
+    assert [(await ask(router, path, method)).status for path in ("/ws", "/x")] == [400, 400]
+
+
 async def test_post_match_covers_mounted_apps_websockets_and_each_route_that_is_tried() -> None:
     order: list[str] = []
     router = Router()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, NoReturn
 
+from asgi_express._flags import check_flags
 from asgi_express._units import parse_duration
 from asgi_express.security.origins import OriginPolicy, OriginSpec, Tolerated
 from asgi_express.types import Duration
@@ -99,6 +100,7 @@ class CORSPolicy:
         allow_private_network: bool = False,
         tolerate: Collection[Tolerated] = (),
     ) -> None:
+        check_flags("CORS", allow_credentials=allow_credentials, allow_private_network=allow_private_network)
         self.origins = (
             allow_origins
             if isinstance(allow_origins, OriginPolicy)

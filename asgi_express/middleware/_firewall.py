@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeAlias
 
+from asgi_express._flags import check_flags
 from asgi_express._scope import ACTOR
 from asgi_express.middleware._ambiguous import ambiguity
 from asgi_express.middleware._deferred import Deferred
@@ -88,10 +89,7 @@ class Firewall(ABC):
         if default_policy not in ("deny", "allow"):
             msg = f"{kind}: default_policy must be 'deny' or 'allow', not {default_policy!r}"
             raise ValueError(msg)
-        for option, given in (("enforce", enforce), ("strict_paths", strict_paths)):
-            if not isinstance(given, bool):
-                msg = f"{kind}: {option} must be True or False, not {given!r}"
-                raise ValueError(msg)
+        check_flags(kind, enforce=enforce, strict_paths=strict_paths)
         if audit is not None and (not callable(audit) or iscoroutinefunction(audit)):
             msg = f"{kind}: audit must be a function that is not async, not {audit!r}"
             raise ValueError(msg)

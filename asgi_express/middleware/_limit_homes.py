@@ -20,6 +20,9 @@ __all__ = ["Charge", "Home", "MemoryHome", "RedisHome", "Taken"]
 
 _log = logging.getLogger("asgi_express.ratelimit")
 
+# Keys that are looked at for one that is new: 1 ms. All of 100,000 that expire together would take 200.
+_AT_ONCE = 500
+
 
 class Charge(NamedTuple):
     """A cost that one request is to be charged with.
@@ -144,8 +147,10 @@ class MemoryHome:
         self._kept[place] = (step.state, step.expires)
 
     def _purge(self, now: float) -> None:
-        """Let go what has expired: O(log n) for each key, once for each time that it was due."""
-        while self._queue and self._queue[0][0] <= now:
+        """Let go what has expired, so much of it that nobody waits: O(log n) for each key."""
+        for _ in range(_AT_ONCE):
+            if not self._queue or self._queue[0][0] > now:
+                return
             _, place = heappop(self._queue)
             expires = self._kept[place][1]
             if expires <= now:

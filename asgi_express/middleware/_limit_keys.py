@@ -21,7 +21,7 @@ from asgi_express._scope import ACTOR, MATCH
 from asgi_express.middleware._limit_checks import FORGEABLE, Watch
 from asgi_express.types import Scope
 
-__all__ = ["ACTOR", "Key", "KeySpec", "bounded", "client_address", "compile_key", "key_names"]
+__all__ = ["ACTOR", "Key", "KeySpec", "bounded", "client_address", "compile_key", "key_names", "shown"]
 
 KeySpec: TypeAlias = str | Callable[[Scope], Any] | Sequence["str | Callable[[Scope], Any]"]
 """A name, a function of the scope (sync or async), or a list of those."""
@@ -32,6 +32,8 @@ Key: TypeAlias = Callable[[Scope], "str | Awaitable[str | None] | None"]
 _KNOWN = (
     "'ip', 'header:NAME', 'query:NAME', 'cookie:NAME', 'actor', 'route', a function of the scope, or a list of these"
 )
+
+_KNOWN_TO_ALL = ("ip=", "actor=", "route=")
 
 _MAX_KEY = 64
 _MAX_PARAMETERS = 1000
@@ -48,6 +50,14 @@ def bounded(key: str) -> str:
     if len(key) <= _MAX_KEY:
         return key
     return "#" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+
+
+def shown(key: str) -> str:
+    """Return a key as it may stand in a log: what a client sends in a header may be a secret."""
+    if key.startswith(_KNOWN_TO_ALL):
+        return key
+    tag = key.partition("=")[0] if key.startswith(("header:", "query:", "cookie:")) else ""
+    return f"{tag}#{blake2b(key.encode('utf-8', 'surrogatepass'), digest_size=6).hexdigest()}"
 
 
 def compile_key(spec: KeySpec, *, ipv6_prefix: int = 64, watch: Watch | None = None) -> Key:
@@ -115,7 +125,9 @@ def _by_ip(ipv6_prefix: int, watch: Watch) -> Callable[[Scope], str]:
 
     def key(scope: Scope) -> str:
         client = scope.get("client")
-        text, is_near = _network(client[0] or "", ipv6_prefix) if client else ("ip=", True)
+        host = str(client[0] or "") if client else ""
+        # A server that believes X-Forwarded-For may pass on any text: long ones are not worth keeping.
+        text, is_near = _network(host, ipv6_prefix) if len(host) <= _MAX_KEY else (f"ip={host}", True)
         if is_near or watch.is_comparing:
             watch.address(text, scope, is_near=is_near)
         return text

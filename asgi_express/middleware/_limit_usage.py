@@ -10,7 +10,7 @@ from typing import Any
 
 from asgi_express._units import parse_duration
 from asgi_express.middleware._limit_homes import Home, Taken
-from asgi_express.middleware._limit_keys import KeySpec
+from asgi_express.middleware._limit_keys import KeySpec, shown
 from asgi_express.middleware._limits import ALGORITHMS, WINDOWED, Concurrency, Rule, TokenBucket
 from asgi_express.types import Duration, Scope
 
@@ -105,7 +105,7 @@ class RateLimitUsage:
         self._held: Sequence[Taken] = () if self.limited else taken
 
     def __repr__(self) -> str:
-        keys = ", ".join(f"{each.charge.name} of {each.charge.key!r}" for each in self._taken)
+        keys = ", ".join(f"{each.charge.name} of {shown(each.charge.key)!r}" for each in self._taken)
         return f"<RateLimitUsage {keys}>"
 
     @property

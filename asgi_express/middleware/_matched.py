@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from asgi_express._host import Destination, destination, from_the_top
-from asgi_express._scope import MATCH, next_app
+from asgi_express._scope import MATCH, WALK, next_app
 from asgi_express.security import is_public
 from asgi_express.types import ASGIApp, Scope
 
@@ -88,7 +88,9 @@ def method_of(scope: Scope) -> str:
 
 
 def _in_the_walk(scope: Scope) -> Matched | Unmatched:
-    found = matched(scope)
+    # In a router that is a handler of a route, the record is that of this route until one of its own is matched.
+    walk = scope.get(WALK)
+    found = matched(scope) if walk is None or walk.is_in_route else None
     if found is None:
         place = from_the_top(scope)
         if place is None or place.kind != "route":

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote
 
+from asgi_express._flags import check_flags
 from asgi_express._scope import next_app, target
 from asgi_express.middleware._cors_policy import HEADERS, METHODS, CORSPolicy, mark, read_preflight
 from asgi_express.middleware._respond import respond
@@ -55,7 +57,7 @@ class CORS:
             ``"public-suffix"``; see :class:`OriginPolicy`.
         policies: other policies by path prefix, as ``CORSPolicy``; ``None`` leaves a prefix alone. The
             longest prefix decides, on borders of segments. The prefix of a mount does not count. A path that a router
-            could read as under another policy (by letter case, or by ``%2F``) is of no origin that is allowed.
+            could read as under another policy (by letter case, ``%2F``, ``//`` or ``..``) is of no allowed origin.
         check_websockets: whether to refuse WebSockets of origins that are neither allowed nor the host's own. Browsers
             apply no CORS to them. Clients that send no ``Origin`` are no browsers, and pass.
         debug: whether refused preflights say why, in the body and in ``X-CORS-Reason``. It is always in the log
@@ -111,6 +113,7 @@ class CORS:
             tolerate=tolerate,
         )
         self._policies = _Table(self._default, policies) if policies else None
+        check_flags("CORS", check_websockets=check_websockets, debug=debug)
         self._check_websockets = check_websockets
         self._debug = debug
 
@@ -205,8 +208,9 @@ class _Table:
         segments = _segments(raw) if "%" not in raw else tuple(map(unquote, _segments(raw)))
         policy = self._find(self._policies, segments)
         readings = [self._find(self._folded, _folded(segments))]
-        if "%" in raw:
-            decoded = _segments(unquote(raw))
+        plain = unquote(raw)
+        for other in {plain, normpath("/" + plain.lstrip("/"))} - {raw}:
+            decoded = _segments(other)
             readings += self._find(self._policies, decoded), self._find(self._folded, _folded(decoded))
         return policy if all(reading is policy for reading in readings) else _NOBODY
 

@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from asgi_express._flags import check_flags
 from asgi_express._scope import next_app, target
 from asgi_express.middleware._respond import respond
 from asgi_express.security.origins import OriginPolicy, OriginSpec, Tolerated
@@ -87,10 +88,7 @@ class CSRF:
         elif not origins.credentials:
             msg = "CSRF: origins is a policy that was made without credentials=True"
             raise ValueError(msg)
-        for option, value in (("allow_unknown", allow_unknown), ("enforce", enforce)):
-            if not isinstance(value, bool):
-                msg = f"CSRF: {option} must be True or False, not {value!r}"
-                raise ValueError(msg)
+        check_flags("CSRF", allow_unknown=allow_unknown, enforce=enforce)
         if on_refused is not None and not callable(on_refused):
             msg = f"CSRF: on_refused must be an ASGI app, not {on_refused!r}"
             raise ValueError(msg)

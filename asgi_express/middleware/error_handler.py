@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from asgi_express import _json
 from asgi_express._debug_page import describe, error_page
+from asgi_express._flags import check_flags
 from asgi_express._headers import HeaderValueError, header_name, header_value
 from asgi_express._negotiation import media_types
 from asgi_express._scope import next_app
@@ -86,7 +87,7 @@ class ErrorHandler:
         log: whether to log: from 500 on with the traceback, below in one line at level ``INFO``.
 
     Raises:
-        ValueError: ``on_error`` cannot be called.
+        ValueError: ``on_error`` cannot be called, or a switch is neither on nor off.
 
     Examples::
 
@@ -109,6 +110,7 @@ class ErrorHandler:
         if on_error is not None and not callable(on_error):
             msg = f"ErrorHandler: on_error is a function of (error, scope), not {on_error!r}"
             raise ValueError(msg)
+        check_flags("ErrorHandler", log=log, debug=False if debug is None else debug)
         self._debug = os.environ.get("ASGI_EXPRESS_ENV") in ("development", "debug") if debug is None else debug
         self._on_error = on_error
         self._logs = log

@@ -10,6 +10,7 @@ from inspect import isawaitable
 from typing import Any, Literal
 
 from asgi_express._addresses import Trust, compile_trust
+from asgi_express._flags import check_flags
 from asgi_express._scope import next_app
 from asgi_express.middleware._limit_checks import Watch, check_order
 from asgi_express.middleware._limit_homes import Charge, Home, MemoryHome, RedisHome
@@ -156,6 +157,7 @@ class RateLimit:
         if isinstance(max_entries, bool) or not isinstance(max_entries, int) or max_entries < len(names):
             msg = f"RateLimit: max_entries must be an integer of {len(names)} or more, not {max_entries!r}"
             raise ValueError(msg)
+        check_flags("RateLimit", dry_run=dry_run)
         self._skip = skip
         self._allow, self._deny = _networks("allow", allow), _networks("deny", deny)
         self._headers = headers
@@ -170,8 +172,10 @@ class RateLimit:
             await self.app(scope, receive, send)
             return
         if self._deny is not None and self._deny(client_address(scope), 0):
-            await _problem(scope, send, 403, {"title": "Forbidden"})
-            return
+            if not self._dry_run:
+                await _problem(scope, send, 403, {"title": "Forbidden"})
+                return
+            _log.warning("dry run: %a would have been shut out", client_address(scope))
         usage = scope[USAGE] = await self._use(scope)
         try:
             if usage.limited and not self._dry_run:

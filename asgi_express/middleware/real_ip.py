@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from asgi_express._addresses import Trust, compile_trust
+from asgi_express._flags import check_flags
 from asgi_express._headers import header_name
 from asgi_express._scope import PEER, WALK, next_app
 from asgi_express.middleware._forwarded import MAX_ELEMENTS, Node, parse_forwarded, parse_node
@@ -90,6 +91,7 @@ class RealIP:
         prefix: bool = False,
     ) -> None:
         self.app = app
+        check_flags("RealIP", trust_all=trust_all, proto=proto, host=host, port=port, prefix=prefix)
         self._header = header_name(header)
         self._trust, self._trust_unix = _trust_of(trusted_subnets)
         self._trust_all = trust_all

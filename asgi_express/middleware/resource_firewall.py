@@ -7,7 +7,7 @@ from typing import Literal
 
 from asgi_express._scope import next_app
 from asgi_express.middleware._firewall import Audit, Firewall, Verdict
-from asgi_express.middleware._matched import Matched, Unmatched, find, method_of
+from asgi_express.middleware._matched import Matched, Unmatched, find, matched, method_of
 from asgi_express.security import Policy
 from asgi_express.types import ASGIApp, Scope
 
@@ -91,7 +91,8 @@ class ResourceFirewall(Firewall):
 
     def _find(self, scope: Scope) -> Matched | Unmatched:
         found = find(scope, self.app, self)
-        return found if isinstance(found, Matched) else Unmatched("unknown")
+        # Where the next route is not known yet, the one around this, if there is one, still tells its parameters.
+        return found if isinstance(found, Matched) else matched(scope) or Unmatched("unknown")
 
     def _verdict_on_found(self, scope: Scope, found: Matched | Unmatched) -> Verdict:
         if isinstance(found, Matched):

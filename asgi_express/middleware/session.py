@@ -6,16 +6,19 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, cast
 
 from asgi_express._cookies import parse_cookies, serialize_cookie
+from asgi_express._flags import check_flags
 from asgi_express._scope import next_app
 from asgi_express._units import parse_duration
 from asgi_express.middleware._session_data import SessionData
 from asgi_express.middleware._session_headers import cookie_header, with_session_headers
 from asgi_express.middleware._session_homes import CookieHome, Held, Home, Lifetimes, Record, Seal, StoreHome
 from asgi_express.stores import Store, StoreUnavailable
+from asgi_express.stores._protocol import check_store
 from asgi_express.types import ASGIApp, Duration, Message, Receive, Scope, Send
 
 __all__ = ["Session", "SessionData"]
@@ -72,7 +75,7 @@ class Session:
         clock: seconds since the epoch.
 
     Raises:
-        TypeError: a secret is not text, or a duration is of a wrong type.
+        TypeError: a secret is not text, a duration is of a wrong type, or ``store`` is none.
         ValueError: an option is out of range. While answering: the session is too large for a cookie, or holds what
             JSON cannot (``TypeError``, too); nothing is saved then.
 
@@ -115,6 +118,8 @@ class Session:
             None if idle is None else _at_least_a_second("idle", idle), _at_least_a_second("lifetime", lifetime)
         )
         self._rolling = rolling
+        if store is not None:
+            check_store("Session", store)
         self._home: Home = (
             CookieHome(self._lifetimes, rolling=rolling)
             if store is None
@@ -123,8 +128,12 @@ class Session:
         self._seal = Seal(_secrets(secret), cookie)
         self._cookie = cookie
         self._clock = clock
-        if secure not in (True, False, "auto"):
+        check_flags("Session", rolling=rolling, http_only=http_only)
+        if not isinstance(secure, bool) and secure != "auto":
             msg = f"Session: secure must be True, False or 'auto', not {secure!r}"
+            raise ValueError(msg)
+        if same_site not in ("lax", "strict", "none"):
+            msg = f"Session: same_site must be 'lax', 'strict' or 'none', not {same_site!r}"
             raise ValueError(msg)
         if secure == "auto" and (same_site == "none" or cookie.lower().startswith(("__host-", "__secure-"))):
             secure = True
@@ -165,7 +174,8 @@ class Session:
         async def send_with_session(message: Message) -> None:
             nonlocal started, replaced
             if replaced:
-                return  # the answer has been given, and this is what is left of the other one
+                _drop(message)
+                return
             if message["type"] not in _STARTS or not session.accessed:
                 await send(message)
                 return
@@ -179,7 +189,8 @@ class Session:
                     return
             await send(_marked(message, set_cookie))
 
-        await self.app(scope, receive, send_with_session)
+        with suppress(_Replaced):
+            await self.app(scope, receive, send_with_session)
         if session.modified:
             _log.warning("%r was changed and not saved: its answer had started, or there was none", session)
 
@@ -238,6 +249,16 @@ class Session:
             raise ValueError(msg)
         secure = scope.get("scheme") in ("https", "wss") if self._secure is None else self._secure
         return self._serialize(value, max_age=max_age, secure=secure)
+
+
+class _Replaced(OSError):
+    """What servers raise where the client has gone (ASGI specification, HTTP 2.4)."""
+
+
+def _drop(message: Message) -> None:
+    """Drop what is left of an answer in whose place another has been given; a stream has to find out."""
+    if message.get("more_body", False) or message["type"] == "websocket.send":
+        raise _Replaced
 
 
 def _marked(message: Message, set_cookie: str | None) -> Message:

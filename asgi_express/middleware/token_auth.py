@@ -57,7 +57,7 @@ class TokenAuth:
         app: the app to wrap; inside a router, the rest of the stack.
         store: what validates tokens: a ``TokenStore``, a ``JWTValidator``, or any object with their ``validate``.
         header_name: the header.
-        header_prefix: what stands before the token in it; ``""`` for nothing.
+        header_prefix: what stands before the token in it, with the space after it; ``""`` for nothing.
         cookie_name: the cookie; ``None`` for none.
         query_param: the query parameter; ``None`` for none. Tokens in URLs end up in logs and in ``Referer``.
         subprotocol: the subprotocol that announces the token; ``None`` for none.
@@ -93,16 +93,21 @@ class TokenAuth:
             msg = f"TokenAuth: store must have a method validate(token), as a TokenStore has, not {store!r}"
             raise ValueError(msg)
         for option, value in (("cookie_name", cookie_name), ("query_param", query_param), ("subprotocol", subprotocol)):
-            if value == "":
-                msg = f"TokenAuth: {option} must not be empty; None switches it off"
+            if value is not None and (not isinstance(value, str) or not value):
+                msg = f"TokenAuth: {option} must be text that is not empty, not {value!r}; None switches it off"
                 raise ValueError(msg)
+        self._header = field_name(header_name)
+        # RFC 9110 section 11.4: without the space no token would ever be found.
+        lacks_space = self._header == b"authorization" and header_prefix and header_prefix[-1:] != " "
+        if not isinstance(header_prefix, str) or lacks_space:
+            msg = f"TokenAuth: header_prefix must be text with a space at its end, 'Bearer ' say, not {header_prefix!r}"
+            raise ValueError(msg)
         if resource_metadata is not None and not resource_metadata.startswith(("https://", "http://")):
             msg = f"TokenAuth: resource_metadata must be a URL, with https://, not {resource_metadata!r}"
             raise ValueError(msg)
         scheme = header_prefix.strip()
         self.app = app
         self._store = store
-        self._header = field_name(header_name)
         self._prefix = header_prefix.lower()
         self._cookie = cookie_name
         self._query = query_param

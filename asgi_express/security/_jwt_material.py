@@ -23,6 +23,7 @@ Verify: TypeAlias = Callable[[bytes, bytes], bool]
 
 # RFC 7518 section 3.2: a secret is as long as the hash, or longer.
 _HMAC = {"HS256": 32, "HS384": 48, "HS512": 64}
+_MIN_SECRET = 12
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
 _CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1", "ES256K": "secp256k1"}
 # RFC 8037 has one name for both curves, RFC 9864 one for each.
@@ -54,7 +55,9 @@ def verifier(material: Any, algorithm: str) -> Verify:
         ValueError: the material is not a key for verifying, is one of another algorithm, or is too weak.
     """
     if algorithm not in _ALGORITHMS:
-        _refuse(f"algorithm must be one of {', '.join(sorted(_ALGORITHMS))}, not {algorithm!r}")
+        # A long one may be the secret, in the other's place.
+        given = repr(algorithm) if len(str(algorithm)) < _MIN_SECRET else "what is given"
+        _refuse(f"algorithm must be one of {', '.join(sorted(_ALGORITHMS))}, not {given}")
     implementation: Any = jwt.get_algorithm_by_name("EdDSA" if algorithm in _EDWARDS else algorithm)
     if algorithm in _HMAC:
         key: Any = _secret(material, algorithm, implementation)

@@ -223,7 +223,8 @@ def _source(keys: Any) -> JWTKeys:
         source: JWTKeys = keys
         return source
     if not isinstance(keys, Sequence) or not keys or not all(isinstance(key, JWTKey) for key in keys):
-        _wrong(f"keys must be a JWTKey, some of them, or a JWKS, not {keys!r:.100}")
+        # By its type alone: it may be the secret.
+        _wrong(f"keys must be a JWTKey, some of them, or a JWKS, not a {type(keys).__name__}")
     return _StaticKeys(keys)
 
 

@@ -28,8 +28,8 @@ def public(endpoint: _Endpoint) -> _Endpoint:
 
 
 def is_public(endpoint: Any) -> bool:
-    """Tell whether an endpoint is marked.
+    """Tell whether an endpoint is marked, itself or by its class; a class that is made from a marked one is not.
 
     Example: ``is_public(print)`` is ``False``.
     """
-    return getattr(endpoint, _MARK, None) is True
+    return any(getattr(each, "__dict__", {}).get(_MARK) is True for each in (endpoint, type(endpoint)))

@@ -37,6 +37,7 @@ class Scope:
         policies: the policies. The same one may come twice.
 
     Raises:
+        TypeError: one is not a policy.
         ValueError: two different policies have one name.
 
     Examples::
@@ -134,6 +135,7 @@ class Policies:
         policies: the policies.
 
     Raises:
+        TypeError: one is not a policy.
         ValueError: two different policies have one name.
 
     Examples::
@@ -186,6 +188,9 @@ class Policies:
 def _by_name(policies: Iterable[Policy]) -> dict[str, Policy]:
     named: dict[str, Policy] = {}
     for policy in policies:
+        if not isinstance(policy, Policy):
+            msg = f"policies must be Policy objects, not {policy!r}"
+            raise TypeError(msg)
         if named.setdefault(policy.name, policy) != policy:
             msg = f"two different policies are named {policy.name!r}"
             raise ValueError(msg)

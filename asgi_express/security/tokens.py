@@ -18,6 +18,7 @@ from asgi_express.security._values import freeze, thaw
 from asgi_express.security.actor import Actor
 from asgi_express.security.scope import Policies, Scope
 from asgi_express.stores import Store
+from asgi_express.stores._protocol import check_store
 from asgi_express.types import Duration
 
 __all__ = ["Grant", "TokenStore", "TokenValidator"]
@@ -82,6 +83,7 @@ class TokenStore:
         clock: seconds since the epoch.
 
     Raises:
+        TypeError: ``store`` or ``policies`` is none.
         ValueError: an option is out of range.
 
     Examples::
@@ -116,6 +118,10 @@ class TokenStore:
         if any(not isinstance(one, str) or len(one) < _MIN_SECRET for one in each):
             msg = f"TokenStore: a secret needs {_MIN_SECRET} characters or more"
             raise ValueError(msg)
+        check_store("TokenStore", store)
+        if policies is not None and not isinstance(policies, Policies):
+            msg = f"TokenStore: policies must be a Policies object, not {type(policies).__name__}"
+            raise TypeError(msg)
         self._store = store
         self._policies = policies
         self._secrets = tuple(one.encode() for one in each)

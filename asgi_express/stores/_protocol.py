@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-__all__ = ["Store", "check_ttl"]
+__all__ = ["Store", "check_store", "check_ttl"]
 
 _LONGEST = 100 * 365.25 * 86400.0
 
@@ -76,6 +76,22 @@ class Store(Protocol):
 
             await store.aclose()
         """
+
+
+def check_store(owner: str, store: object) -> None:
+    """See that a store is one: a URL would fail with the first request.
+
+    Args:
+        owner: who asks for it, for the words of the error.
+        store: what was given; not shown, as a URL may have a password.
+
+    Raises:
+        TypeError: it is of a type that has no values to get.
+    """
+    kind = type(store)
+    if not callable(getattr(kind, "get", None)) and not hasattr(kind, "__getattr__"):  # as a proxy has
+        msg = f"{owner}: store must be a MemoryStore, a RedisStore or the like, not a {type(store).__name__}"
+        raise TypeError(msg)
 
 
 def check_ttl(ttl: float) -> float:

@@ -106,6 +106,15 @@ def test_an_option_that_it_does_not_know_is_refused(name: str) -> None:
         the(name)(**OPTIONS[name], no_such_option=1)
 
 
+@NAMES
+def test_a_switch_is_on_or_off_and_no_text(name: str) -> None:
+    parameters = inspect.signature(the(name)).parameters.values()
+    for option in (each.name for each in parameters if str(each.annotation).startswith("bool")):
+        for given in ("false", 0, 1.0, ""):
+            with pytest.raises(ValueError, match=f"{name}: {option} must be True"):
+                the(name)(**OPTIONS[name] | {option: given})
+
+
 @PASSING_ERRORS
 async def test_outside_of_a_router_it_asks_for_the_app_to_wrap(name: str) -> None:
     with pytest.raises(MisuseError, match="pass the app to wrap as its first argument"):

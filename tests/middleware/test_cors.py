@@ -386,7 +386,6 @@ POLICIES = {
         ("/publicity", DEFAULT),
         ("/hooks/a", {}),
         ("/a/public", DEFAULT),
-        ("//public", DEFAULT),
         ("/gr%C3%BC%C3%9Fe/a", PUBLIC),
         ("/p%75blic/a", PUBLIC),
         ("/a%20b", DEFAULT),
@@ -396,6 +395,13 @@ POLICIES = {
         ("/PUBLIC/not", NOBODY),
         ("/public%2Fnot", NOBODY),
         ("/hooks%2Fa", NOBODY),
+        ("//public", NOBODY),
+        ("/public//a", PUBLIC),
+        ("/public/../admin", NOBODY),
+        ("/public/..%2fadmin", NOBODY),
+        ("/public%2f%2e%2e/admin", NOBODY),
+        ("/public/a/../b", PUBLIC),
+        ("/a/./b", DEFAULT),
     ],
 )
 async def test_the_longest_prefix_decides_on_borders_of_segments(target: str, expected: dict[str, str]) -> None:

@@ -297,6 +297,15 @@ async def test_before_the_match_everything_is_refused_with_advice(caplog: pytest
     assert "router.post_match(EndpointFirewall(...))" in caplog.text
 
 
+async def test_before_the_match_in_a_router_that_is_a_handler_the_route_around_it_does_not_count() -> None:
+    inner = Router().use(EndpointFirewall(policies=[Policy("all", "*", "*")])).get("/in/secret", ok)
+    app = Express().all("/in/*rest", inner, meta={"public": True})
+    assert [(await ask(app, "/in/secret", **scope)).status for scope in ({}, WITH_ADA)] == [401, 403]
+    inner = Router().post_match(EndpointFirewall(policies=[Policy("all", "*", "*")])).get("/in/secret", ok)
+    app = Express().all("/in/*rest", inner, meta={"public": True})
+    assert [(await ask(app, "/in/secret", **scope)).status for scope in ({}, WITH_ADA)] == [401, 200]
+
+
 async def test_a_mounted_app_has_no_route_and_is_refused() -> None:
     async def inner(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError

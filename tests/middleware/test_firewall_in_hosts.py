@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from asgi_express import Express, next_app, static
 from asgi_express import Router as OurRouter
-from asgi_express.middleware import CORS, Compress, RealIP, ResourceFirewall
+from asgi_express.middleware import CORS, Compress, ErrorHandler, RealIP, ResourceFirewall
 from asgi_express.middleware.endpoint_firewall import EndpointFirewall, Verdict
 from asgi_express.security import Actor, Condition, Policy, public
 from asgi_express.types import ASGIApp, Receive, Scope, Send
@@ -570,6 +570,8 @@ STRAYS: dict[str, tuple[Callable[[Any], Any], str, str, int]] = {
     "a redirect": (lambda r: r.use(lambda req, res: res.redirect("/login")), "GET", "/m/x", 302),
     "an error": (lambda r: r.use(lambda req, res: res.status(429).end()), "GET", "/m/x", 429),
     "an answer to OPTIONS": (lambda r: r.get("/x", ok), "OPTIONS", "/m/x", 200),
+    "an answer to a preflight": (lambda r: r.use(lambda req, res: res.status(204).end()), "OPTIONS", "/m/x", 204),
+    "something else than methods": (lambda r: r.use(ok), "OPTIONS", "/m/x", 401),
     "what a public route passes on to": (
         lambda r: r.get("/x", lambda req, res, next: next(), meta={"public": True}).use(ok),
         "GET",
@@ -608,7 +610,8 @@ def with_ours_alone(register: Callable[[Any], Any]) -> OurRouter:
 async def test_a_websocket_that_no_route_accepts_is_refused() -> None:
     async def middleware(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "websocket.accept"})
-        await send({"type": "websocket.send", "text": "secret"})
+        while True:
+            await send({"type": "websocket.send", "text": "secret"})
 
     host = with_ours(lambda router: router.use(Opaque(middleware)))
     socket = await Socket().connect(EndpointFirewall(host), "/m/x", **WITH_ADA)
@@ -631,6 +634,36 @@ async def test_an_answer_of_your_own_to_refused_ones_goes_out_with_any_status() 
 
     host = EndpointFirewall(with_ours(lambda router: router.get("/x", ok)), on_refused=login)
     assert (await ask(host, "/m/x")).text == "log in"
+
+
+@pytest.mark.parametrize("path", ["/m/x", "/m/y"])
+async def test_an_answer_of_your_own_that_fails_lets_nothing_else_out(path: str) -> None:
+    async def fail(scope: Any, receive: Any, send: Any) -> None:
+        raise LookupError
+
+    def forgive(error: Any, req: Any, res: Any, next: Any) -> None:
+        next()
+
+    host = with_ours(lambda router: router.get("/x", ok).use(forgive).use(ok))
+    answer = await ask(ErrorHandler(EndpointFirewall(host, on_refused=fail)), path)
+    assert (answer.status, answer.complete) == (500, True)
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_stream_without_an_end_that_is_refused_ends(native: bool) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"secret", "more_body": True})
+
+    async def handler(req: Any, res: Any) -> None:
+        while True:
+            await res.write("secret")
+
+    answer = await ask(
+        EndpointFirewall(with_ours(lambda router: router.use(handler if native else Opaque(app)))), "/m/x"
+    )
+    assert (answer.status, answer.text, answer.complete) == (401, "Unauthorized", True)
 
 
 async def test_a_route_of_ours_that_rewrites_is_decided_on_where_it_ends() -> None:

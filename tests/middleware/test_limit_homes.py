@@ -185,6 +185,19 @@ async def test_when_it_is_full_new_keys_share_one_limit_and_the_log_tells_once(
     assert len(home) == 1
 
 
+async def test_of_many_that_expire_together_some_leave_with_each_new_key() -> None:
+    clock = Clock()
+    home = MemoryHome(max_entries=1200, clock=clock)
+    for number in range(1200):
+        await admits(home, charge(str(number)))
+    clock.now += 65
+    held = []
+    for number in range(502):
+        assert await admits(home, charge(f"new{number}"))
+        held.append(len(home))
+    assert (held[0], held[499], held[500]) == (701, 1200, 701)
+
+
 async def test_a_limit_that_was_used_again_lives_longer() -> None:
     clock = Clock()
     home = MemoryHome(max_entries=2, clock=clock)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from asgi_express import Router
-from asgi_express.middleware._limit_keys import bounded, client_address, compile_key
+from asgi_express.middleware._limit_keys import _network, bounded, client_address, compile_key
 from tests.asgi import ask, http_scope
 from tests.middleware.doors import Opaque
 
@@ -141,6 +141,12 @@ def test_values_never_meet_in_one_key() -> None:
     assert len(keys) == len(pairs)
     claimed = key_of("header:X", headers=[("x", "127.0.0.1")])
     assert claimed not in (key_of("ip"), key_of(lambda _scope: "127.0.0.1"))
+
+
+def test_a_long_text_that_is_no_address_is_not_remembered() -> None:
+    before = _network.cache_info().currsize
+    assert of_address("x" * 65) == "ip=" + "x" * 65
+    assert _network.cache_info().currsize == before
 
 
 def test_a_long_key_is_hashed() -> None:

@@ -153,6 +153,27 @@ async def test_a_dry_run_lets_pass_and_logs(caplog: pytest.LogCaptureFixture) ->
     assert await statuses(app, 3) == [200] * 3
     assert (await ask(app)).headers == {"content-type": "text/plain"}
     assert "default of 'ip=127.0.0.1'> would have been refused for 30 s" in caplog.text
+    assert await statuses(limited(dry_run=True, deny=["127.0.0.1"]), 1) == [200]
+    assert "dry run: '127.0.0.1' would have been shut out" in caplog.text
+
+
+SECRETS: dict[str, tuple[Any, str, dict[str, str], str]] = {
+    "a header": ("header:X-API-Key", "/", {"x-api-key": "hunter2"}, "default of 'header:x-api-key#"),
+    "a cookie": ("cookie:id", "/", {"cookie": "id=hunter2"}, "default of 'cookie:id#"),
+    "a parameter": ("query:key", "/?key=hunter2", {}, "default of 'query:key#"),
+    "a function": (lambda scope: "hunter2", "/", {}, "default of '#"),
+    "several": (["ip", "header:X-API-Key"], "/", {"x-api-key": "hunter2"}, "default of '#"),
+}
+
+
+@pytest.mark.parametrize("row", SECRETS.values(), ids=SECRETS)
+async def test_the_log_has_no_secret_that_a_limit_is_for(row: Any, caplog: pytest.LogCaptureFixture) -> None:
+    key, target, headers, words = row
+    app = limited(dry_run=True, key=key)
+    for _ in range(3):
+        await ask(app, target, headers=headers)
+    assert words in caplog.text
+    assert "hunter2" not in caplog.text
 
 
 async def test_another_app_can_answer_and_the_headers_are_added() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from asgi_express import Express
+from asgi_express import Express, Router
 from asgi_express.middleware.endpoint_firewall import Verdict
 from asgi_express.middleware.resource_firewall import ResourceFirewall
 from asgi_express.security import Actor, Condition, Policy, Scope
@@ -107,6 +107,13 @@ async def test_in_fastapi_it_stands_around_the_host_or_a_mount() -> None:
     whole = FastAPI()
     whole.add_middleware(ResourceFirewall, target="host")
     assert (await ask(whole, "/openapi.json")).status == 401
+
+
+async def test_in_a_router_that_is_a_handler_conditions_see_the_route_around_it() -> None:
+    no = Policy("no", "*", "*", "deny", [Condition("meta.params.id", "eq", "7")])
+    firewall = ResourceFirewall(target="reports", action="read", policies=[READ, no])
+    app = Express().all("/:id/x", Router().use(firewall).get("/:id/x", ok))
+    assert [(await ask(app, path, **WITH_ADA)).status for path in ("/7/x", "/8/x")] == [403, 200]
 
 
 @pytest.mark.parametrize("options", [{"target": ""}, {"target": 7}, {"target": "x", "action": ""}])

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asgi_express.security import JWKS, JWTKey
+from asgi_express.security import JWKS, JWTKey, JWTValidator
 from tests.security.signing import ALGORITHMS, SECRET, jwk, pem, private_key, private_pem, rsa_key, signer
 
 MESSAGE = b"header.payload"
@@ -113,6 +113,16 @@ def test_what_everybody_has_is_no_secret(material: Any, algorithm: str) -> None:
 @pytest.mark.parametrize("secret", ["7" * 32, "null" + " " * 28, '"' + "x" * 30 + '"', "{" + "x" * 31, b"\xff" * 32])
 def test_what_nobody_publishes_is_a_secret(secret: Any) -> None:
     assert JWTKey(secret, "HS256").algorithm == "HS256"
+
+
+def test_the_words_of_an_error_have_no_secret_in_them() -> None:
+    secret = "hunter2" * 6
+    swapped, bare = lambda: JWTKey("HS256", secret), lambda: JWTValidator(keys=wrong, issuer=None, audience=None)
+    wrong: Any = secret
+    for make in (swapped, bare):
+        with pytest.raises(ValueError, match="must be") as refused:
+            make()
+        assert "hunter2" not in str(refused.value)
 
 
 REFUSED: list[tuple[Any, Any, str]] = [

@@ -352,3 +352,22 @@ def test_an_endpoint_can_be_marked_as_public() -> None:
         return "ok"
 
     assert (is_public(health), is_public(test_an_endpoint_can_be_marked_as_public), health()) == (True, False, "ok")
+
+
+def test_a_class_made_from_a_public_one_is_not_public() -> None:
+    @public
+    class Health:
+        def show(self) -> None: ...
+
+    class Admin(Health):
+        pass
+
+    assert (is_public(Health), is_public(Health()), is_public(Admin), is_public(Admin())) == (True, True, False, False)
+    assert is_public(public(Admin())) is True
+    assert is_public(Health().show) is False
+
+
+@pytest.mark.parametrize("make", [Scope, Policies])
+def test_what_is_no_policy_is_refused(make: Any) -> None:
+    with pytest.raises(TypeError, match="policies must be Policy objects, not 'readers'"):
+        make(["readers"])

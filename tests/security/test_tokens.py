@@ -179,6 +179,19 @@ def test_an_option_that_cannot_be_is_refused(options: Any) -> None:
         TokenStore(MemoryStore(), **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"store": "redis://:hunter2@host"}, "store must be a MemoryStore, .* not a str$"),
+        ({"store": None}, "store must be"),
+        ({"policies": []}, "policies must be a Policies object, not list"),
+    ],
+)
+def test_what_is_no_store_and_no_policies_is_refused(options: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        TokenStore(**{"store": MemoryStore(), **options})
+
+
 async def test_a_store_that_is_away_is_said_to_be() -> None:
     class Away(MemoryStore):
         async def get(self, key: str) -> bytes | None:

@@ -70,6 +70,32 @@ async def test_what_has_expired_leaves_when_a_new_key_comes() -> None:
     assert len(store) == 51
 
 
+async def test_of_many_that_expire_together_some_leave_with_each_new_key() -> None:
+    clock = Clock()
+    store = MemoryStore(max_entries=1200, full="refuse", clock=clock)
+    for number in range(1200):
+        await store.set(str(number), b"", ttl=10)
+    clock.now += 10
+    held = []
+    for number in range(4):
+        await store.set(f"new{number}", b"", ttl=10)
+        held.append(len(store))
+    assert held == [701, 202, 3, 4]
+
+
+async def test_none_is_refused_while_anything_has_expired() -> None:
+    clock = Clock()
+    store = MemoryStore(max_entries=1200, full="refuse", clock=clock)
+    for number in range(1200):
+        await store.set(str(number), b"", ttl=10 if number < 1199 else 10.5)
+    clock.now += 5
+    for number in range(1199):
+        await store.touch(str(number), ttl=60)
+    clock.now += 6
+    await store.set("new", b"", ttl=10)
+    assert len(store) == 1200
+
+
 async def test_what_was_given_more_time_leaves_when_that_has_passed() -> None:
     clock = Clock()
     store = MemoryStore(clock=clock)

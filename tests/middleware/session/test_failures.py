@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from asgi_express.middleware.session import SessionData
+from asgi_express.middleware.session import Session, SessionData
+from tests.asgi import ask
 from tests.middleware.browsing import Clock, FaultyStore, put
 from tests.middleware.session.homes import ENDINGS, in_store
 
@@ -50,6 +51,19 @@ async def test_a_session_that_cannot_be_saved_is_503_instead_of_the_answer(
     assert browser.set_cookie is None
     assert "cannot be saved: the store is away" in caplog.text
     assert "was changed and not saved" not in caplog.text
+
+
+async def test_a_stream_without_an_end_whose_session_cannot_be_saved_ends() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope["session"]["a"] = 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    store = FaultyStore()
+    store.broken.add("set")
+    answer = await ask(Session(app, secret="a secret of some length", store=store))
+    assert (answer.status, answer.body, answer.complete) == (503, b"Service Unavailable", True)
 
 
 async def test_a_use_that_cannot_be_noted_is_no_reason_to_refuse(caplog: pytest.LogCaptureFixture) -> None:
