@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from asgi_express.stores import StoreUnavailable
 
-__all__ = ["Line", "Talk"]
+__all__ = ["Line", "Talk", "read"]
 
 _log = logging.getLogger("asgi_express.channels")
 
@@ -93,3 +93,16 @@ class Line:
             await talk(connection, listening)
         finally:
             await connection.disconnect(nowait=True)
+
+
+async def read(connection: Any, **options: Any) -> Any:
+    """Read a reply, and be cancelled where that was asked for.
+
+    redis-py sends with ``asyncio.wait_for`` where a client has a timeout, and that of CPython 3.11 loses a cancellation
+    that comes when it is done: one in ten, and the task that was to end went on.
+    """
+    reply = await connection.read_response(disable_decoding=True, **options)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return reply

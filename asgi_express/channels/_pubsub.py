@@ -70,9 +70,9 @@ class PubSub:
     ) -> None:
         seconds = above_zero("PubSub: timeout", parse_duration(timeout))
         self._store = RedisStore(server, timeout=seconds)
-        from asgi_express.channels._line import Line
+        from asgi_express.channels._line import Line, read
 
-        self._line = Line(server, seconds)
+        self._line, self._read = Line(server, seconds), read
         self._key = f"{check_prefix('PubSub', prefix)}:channels"
         self._ping_every = above_zero("PubSub: ping_every", parse_duration(ping_every))
         self._max_message = above_zero("PubSub: max_message", parse_bytes(max_message))
@@ -109,9 +109,7 @@ class PubSub:
         await connection.send_command("SUBSCRIBE", self._key)
         asked = False
         while True:
-            reply = await connection.read_response(
-                disable_decoding=True, timeout=self._ping_every, disconnect_on_error=False, push_request=True
-            )
+            reply = await self._read(connection, timeout=self._ping_every, push_request=True)
             if reply is None:
                 if asked:
                     msg = f"Redis said nothing for {2 * self._ping_every:g} seconds"

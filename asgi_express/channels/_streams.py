@@ -118,9 +118,9 @@ class Streams:
             raise ValueError(msg)
         seconds = above_zero("Streams: timeout", parse_duration(timeout))
         self._store = RedisStore(server, timeout=seconds)
-        from asgi_express.channels._line import Line
+        from asgi_express.channels._line import Line, read
 
-        self._line = Line(server, seconds)
+        self._line, self._read = Line(server, seconds), read
         self._timeout = seconds
         self._group = group or ""
         self._stream = f"{check_prefix('Streams', prefix)}:stream"
@@ -225,7 +225,7 @@ class Streams:
         limits = ("COUNT", _BATCH, "BLOCK", round(wait * 1000) or 1)  # BLOCK 0 would be for ever
         await connection.send_command("XREADGROUP", *who, *limits, "STREAMS", self._stream, ">")
         async with asyncio.timeout(wait + self._timeout):
-            reply = await connection.read_response(disable_decoding=True)
+            reply = await self._read(connection)
         if not reply:
             return []
         # a list of pairs in RESP2, a mapping in RESP3

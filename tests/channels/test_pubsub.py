@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,16 @@ import pytest
 from redis.asyncio import Redis
 
 from asgi_express import Express, MisuseError
-from asgi_express.channels import Channels, Delivery, PubSub, PublishErrors, Stop, event
+from asgi_express.channels import Channels, Delivery, PublishErrors, PubSub, Stop, event
+from asgi_express.channels._line import read
 from asgi_express.stores import StoreUnavailable
 from tests.channels.waiting import PATIENCE, until
 from tests.stores.redis_server import RedisServer
 
 
 @pytest.fixture(autouse=True)
-def empty(redis_server: RedisServer) -> Iterator[None]:
+def empty(redis_server: RedisServer) -> None:
     redis_server.ask("FLUSHALL")
-    yield
 
 
 def channels_of(server: RedisServer, **options: Any) -> Channels:
@@ -331,6 +331,24 @@ async def test_a_fault_of_ours_while_listening_is_logged_and_the_listening_begin
             return bool(seen)
 
         await until(arrived)
+
+
+async def test_a_cancellation_that_is_lost_on_the_way_out_of_redis_py_is_one_all_the_same() -> None:
+    class Losing:
+        """What asyncio.wait_for of CPython 3.11 does at times, every time."""
+
+        async def read_response(self, **options: Any) -> bytes:
+            reading.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            return b"PONG"
+
+    reading = asyncio.Event()
+    task = asyncio.ensure_future(read(Losing()))
+    await reading.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,19 @@ class Everything:
 
 
 FULL: dict[str, Any] = {
-    **{"text": "a", "ratio": 2, "flag": True, "nothing": None, "anything": [{"x": 1}]},
-    **{"address": {"street": "S", "number": 7}, "names": ["n"], "points": [1, 2], "prices": {"p": 1.5}},
-    **{"bare_list": [1], "bare_dict": {"a": None}, "mode": "fast", "older": {"street": "O"}},
+    "text": "a",
+    "ratio": 2,
+    "flag": True,
+    "nothing": None,
+    "anything": [{"x": 1}],
+    "address": {"street": "S", "number": 7},
+    "names": ["n"],
+    "points": [1, 2],
+    "prices": {"p": 1.5},
+    "bare_list": [1],
+    "bare_dict": {"a": None},
+    "mode": "fast",
+    "older": {"street": "O"},
 }
 
 
@@ -156,7 +166,7 @@ async def test_a_class_is_bound_by_its_own_decorator_and_not_by_one_above_it() -
 
 
 def test_only_a_dataclass_is_an_event() -> None:
-    with pytest.raises(TypeError, match="expected a dataclass, got .*; @event stands above @dataclass"):
+    with pytest.raises(TypeError, match=r"expected a dataclass, got .*; @event stands above @dataclass"):
         event("a")(type("Plain", (), {}))
     with pytest.raises(ValueError, match="a part must not be empty"):
         event("a:")

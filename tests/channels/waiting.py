@@ -8,7 +8,7 @@ from collections.abc import Callable
 from inspect import isawaitable
 from typing import Any
 
-PATIENCE = 30.0
+PATIENCE = 20.0
 """Seconds until what does not happen counts as broken."""
 
 
