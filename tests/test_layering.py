@@ -123,6 +123,8 @@ TABLE: dict[str, set[str]] = {
         *("_handlers", "_json", "_lifespan", "_scope", "_units", "application", "errors", "middleware"),
         *("request", "response", "router", "security", "sse", "static", "stores", "types"),
     },
+    # Lusty's channels
+    "channels": {"_handlers", "_json_text", "_units", "errors", "router", "stores", "types"},
     # the front door
     "": {
         *(

@@ -56,12 +56,8 @@ class Channels:
     Examples::
 
         channels = Channels()
-
-        @channels.on("data:user:get")
-        async def get_user(id):
-            return {"id": id}
-
-        user = (await channels.publish("data:user:get", 7)).first  # -> {"id": 7}
+        channels.subscribe("data:user:get", lambda number: {"id": number})
+        (await channels.publish("data:user:get", 7)).first  # -> {"id": 7}
 
         channels = Channels({"text:length": "builtins#len"}, max_subscriptions=10)
         (await channels.publish("text:length", "four")).results  # -> [4]

@@ -102,7 +102,11 @@ async def read(connection: Any, **options: Any) -> Any:
     that comes when it is done: one in ten, and the task that was to end went on.
     """
     reply = await connection.read_response(disable_decoding=True, **options)
+    _check_cancelled()
+    return reply
+
+
+def _check_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-    return reply

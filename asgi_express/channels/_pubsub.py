@@ -110,17 +110,25 @@ class PubSub:
         asked = False
         while True:
             reply = await self._read(connection, timeout=self._ping_every, push_request=True)
-            if reply is None:
-                if asked:
-                    msg = f"Redis said nothing for {2 * self._ping_every:g} seconds"
-                    raise TimeoutError(msg)
-                await connection.send_command("PING")
-            asked = reply is None
-            match reply:
-                case [b"subscribe", *_]:
-                    listening()
-                case [b"message", _, text]:
-                    self._take(text, waiting)
+            if reply is not None:
+                self._hear(reply, listening, waiting)
+            asked = await self._ask(connection, silent=reply is None, asked=asked)
+
+    def _hear(self, reply: Any, listening: Callable[[], None], waiting: asyncio.Queue[bytes]) -> None:
+        match reply:
+            case [b"subscribe", *_]:
+                listening()
+            case [b"message", _, text]:
+                self._take(text, waiting)
+
+    async def _ask(self, connection: Any, *, silent: bool, asked: bool) -> bool:
+        """Ask a silent server whether it is there; tell whether it was asked."""
+        if silent and asked:
+            msg = f"Redis said nothing for {2 * self._ping_every:g} seconds"
+            raise TimeoutError(msg)
+        if silent:
+            await connection.send_command("PING")
+        return silent
 
     def _take(self, text: bytes, waiting: asyncio.Queue[bytes]) -> None:
         with suppress(asyncio.QueueFull):

@@ -32,7 +32,7 @@ class Message:
     attempt: int = 1
 
     def dump(self, **more: Any) -> bytes:
-        """Return it as JSON, with further members.
+        """Return it as JSON, with further members. Not for programs.
 
         Raises:
             ValueError: a number is NaN or infinite.
@@ -42,7 +42,7 @@ class Message:
 
     @classmethod
     def load(cls, text: bytes, **more: Any) -> tuple[Message, dict[str, Any]]:
-        """Return a message and its envelope.
+        """Return a message and its envelope. Not for programs.
 
         Raises:
             ValueError: it is not one.
@@ -70,9 +70,9 @@ class Bus(Protocol):
     fan_out: bool
 
     def running(self, deliver: Deliver) -> AbstractAsyncContextManager[None]:
-        """Deliver what comes in, until the block ends."""
+        """Deliver what comes in, until the block ends. Not for programs."""
         ...
 
     async def send(self, message: Message) -> str | None:
-        """Send a message; return its id in the stream, if there is one."""
+        """Send a message; return its id in the stream, if there is one. Not for programs."""
         ...

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.asyncio import Redis
@@ -355,7 +355,7 @@ async def test_a_process_is_killed_and_started_again_and_nothing_is_lost(
                 assert int(await redis.scard("workers:w")) >= 2
     assert {int(number) for number in await redis.smembers("done:w")} == set(range(count))
     # at least once: what the first had begun was begun again, and not much more
-    assert count <= int(await redis.get("begun:w")) <= count + 16
+    assert count <= int(await redis.get("begun:w") or 0) <= count + 16
 
 
 async def test_all_processes_are_killed_and_one_that_starts_later_does_the_rest(
@@ -492,12 +492,12 @@ async def test_publishing_is_refused_where_a_group_has_not_done_with_a_full_stre
         await redis.xgroup_create(STREAM, "quick", "$")
         with pytest.raises(BacklogFull, match="the group 'late' has not done with them"):
             await publisher.publish("a", 5)
-        ((_, entries),) = await redis.xreadgroup("late", "x", {STREAM: ">"}, count=3)
+        ((_, entries),) = cast("Any", await redis.xreadgroup("late", "x", {STREAM: ">"}, count=3))
         with pytest.raises(BacklogFull, match="the group 'late' has not done with them"):
             await publisher.publish("a", 5)
         await redis.xack(STREAM, "late", entries[0][0], entries[1][0])
         await publisher.publish("a", 5)
-        assert (await redis.xrange(STREAM, count=1))[0][0] == entries[2][0]
+        assert cast("Any", await redis.xrange(STREAM, count=1))[0][0] == entries[2][0]
         assert await redis.xlen(STREAM) == 4
 
 
