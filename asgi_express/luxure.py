@@ -141,7 +141,11 @@ class Server(RouterVerbs):
 
         Example::
 
-            server = Server.new_with(socket.socket(socket.AF_INET6)).set_ip("::1")
+            import socket
+
+            server = Server.new_with(socket.socket()).set_ip("127.0.0.1").listen()
+            server.close()
+            server.port  # -> None
         """
         return cls(opts, sock=sock)
 
@@ -172,7 +176,9 @@ class Server(RouterVerbs):
 
         Example::
 
-            server = Server().use(lambda req, res, next: next())
+            server = Server()
+            server.use(lambda req, res, next: next())
+            server.get("/", lambda req, res: res.send("Hello"))
         """
         self.app.use(*args)
         return self
@@ -193,7 +199,7 @@ class Server(RouterVerbs):
         Example::
 
             server = Server().set_ip("127.0.0.1").listen()
-            print(f"http://{server.ip}:{server.port}")
+            server.port > 0  # -> True
             server.close()
         """
         if self.port is not None:
@@ -219,7 +225,9 @@ class Server(RouterVerbs):
 
         Example::
 
-            Server().set_ip("127.0.0.1").listen().close()
+            server = Server().set_ip("127.0.0.1").listen()
+            server.close()
+            server.port  # -> None
         """
         if self._sock is not None:
             self._sock.close()
@@ -239,7 +247,9 @@ class Server(RouterVerbs):
 
         Example::
 
-            server.listen(8080).run(print)
+            server = Server()
+            server.get("/", lambda req, res: res.send("Hello"))
+            server.set_ip("127.0.0.1").listen(8080).run(print)
         """
         if self._sock is None or self.port is None:
             msg = "run() comes after listen()"
@@ -261,17 +271,18 @@ class Server(RouterVerbs):
             self._sock = self.port = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be an ASGI app. Not for programs."""
         await self.app(scope, receive, send)
 
 
 class Event:
-    """A builder of server-sent events: every method sets a part, and returns the builder.
+    r"""A builder of server-sent events: every method sets a part, and returns the builder.
 
     Unlike Luxure's, empty lines in the data are kept.
 
     Example::
 
-        str(Event().event("price").id("7").data("42"))  # -> "event: price\\ndata: 42\\nid: 7\\n\\n"
+        str(Event().event("price").id("7").data("42"))  # -> "event: price\ndata: 42\nid: 7\n\n"
     """
 
     def __init__(self) -> None:
@@ -283,46 +294,46 @@ class Event:
         return self
 
     def comment(self, text: str) -> Self:
-        """Set text that the client does not hand on.
+        r"""Set text that the client does not hand on.
 
-        Example: ``str(Event().comment("hello"))`` is ``": hello\\n\\n"``.
+        Example: ``str(Event().comment("hello"))`` is ``": hello\n\n"``.
         """
         return self._set(comment=text)
 
     def event(self, name: str) -> Self:
-        """Set the type.
+        r"""Set the type.
 
         Raises:
             ValueError: it has a line end or NUL.
 
-        Example: ``str(Event().event("price"))`` is ``"event: price\\n\\n"``.
+        Example: ``str(Event().event("price"))`` is ``"event: price\n\n"``.
         """
         return self._set(event=name)
 
     def id(self, id: str) -> Self:  # noqa: A002 - the word of the format
-        """Set what the client sends back when it connects again.
+        r"""Set what the client sends back when it connects again.
 
         Raises:
             ValueError: it has a line end or NUL.
 
-        Example: ``str(Event().id("7"))`` is ``"id: 7\\n\\n"``.
+        Example: ``str(Event().id("7"))`` is ``"id: 7\n\n"``.
         """
         return self._set(id=id)
 
     def data(self, data: Any) -> Self:
-        """Set the data: text as it is, anything else as JSON.
+        r"""Set the data: text as it is, anything else as JSON.
 
-        Example: ``str(Event().data({"price": 42}))`` is ``'data: {"price":42}\\n\\n'``.
+        Example: ``str(Event().data({"price": 42}))`` is ``'data: {"price":42}\n\n'``.
         """
         return self._set(data=data)
 
     def retry(self, wait: Duration) -> Self:
-        """Set how long the client waits before it connects again.
+        r"""Set how long the client waits before it connects again.
 
         Raises:
             ValueError: it is negative, or cannot be read.
 
-        Example: ``str(Event().retry("5s"))`` is ``"retry: 5000\\n\\n"``.
+        Example: ``str(Event().retry("5s"))`` is ``"retry: 5000\n\n"``.
         """
         return self._set(retry=wait)
 

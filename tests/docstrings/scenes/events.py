@@ -1,4 +1,4 @@
-"""Channels, and the requests that are published on them."""
+"""Channels, the requests that are published on them, and the server of Luxure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from asgi_express.channels import Channels, Streams
-from tests.docstrings.scene import PATIENCE, Ask, Names, Scene
+from tests.docstrings.scene import PATIENCE, Ask, Handled, Names, Program, Scene
 
 REDIS = {"redis://localhost:6379/0": "$REDIS"}
 
@@ -56,5 +56,10 @@ SCENES: dict[str, Scene] = {
     "channels._streams.Streams.dead": Scene(
         first=with_a_dead_letter, last=close_bus, gives={"out": "mail ZeroDivisionError: division by zero\n"}
     ),
+    "luxure.Server": Scene(asks=[Ask(text="Hello")]),
+    "luxure.Server.use": Scene(asks=[Ask(text="Hello", of="server")]),
+    "luxure.Server.run": Program(swap={"8080": "0"}, before="from asgi_express.luxure import Server\n", text="Hello"),
+    "luxure.Sse": Handled(ask=Ask(text=': \n\nevent: price\ndata: {"price":42}\n\n')),
+    "luxure.Sse.send": Handled(ask=Ask(text=": \n\ndata: hello\n\n")),
     "channels._requests.RequestEvents": Scene(asks=[Ask("GET /users/7", '{"user":"7"}'), Ask("GET /", status=404)]),
 }
