@@ -66,7 +66,7 @@ async def test_downloads() -> None:
         assert all(quote(name) in page for name in module.NAMES)
         groceries = await client.get("/files/notes/groceries.txt")
         assert groceries.text == "Milk, bread, pears\n"
-        assert groceries.headers["content-disposition"] == 'attachment; filename="groceries.txt"'
+        assert groceries.headers["content-disposition"] == "attachment; filename=groceries.txt"
         chinese = await client.get(f"/files/{quote(module.NAMES[3])}")
         assert (chinese.status_code, chinese.text) == (200, "上海\n")
         assert "filename*=UTF-8''CCTV" in chinese.headers["content-disposition"]

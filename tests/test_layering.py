@@ -123,6 +123,7 @@ TABLE: dict[str, set[str]] = {
         *("_handlers", "_json", "_lifespan", "_scope", "_units", "application", "errors", "middleware"),
         *("request", "response", "router", "security", "sse", "static", "stores", "types"),
     },
+    "validate": {"errors", "request", "types"},
     # Luxure's server, Lusty's channels
     "luxure": {"_verbs", "application", "errors", "sse", "types"},
     "channels": {"_handlers", "_json_text", "_units", "errors", "router", "stores", "types"},

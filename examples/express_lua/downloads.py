@@ -6,7 +6,7 @@ uvicorn --app-dir examples/express_lua downloads:app
 from pathlib import Path
 from urllib.parse import quote
 
-from asgi_express import Express, Request, Response
+from asgi_express import Express, HTTPError, Request, Response
 
 FILES = Path(__file__).parent / "files"
 NAMES = ("notes/groceries.txt", "amazing.txt", "missing.txt", "CCTV大赛上海分赛区.txt")
@@ -23,5 +23,7 @@ def home(_req: Request, res: Response) -> None:
 async def download(req: Request, res: Response) -> None:
     try:
         await res.download("/".join(req.params["path"]), root=FILES)
-    except FileNotFoundError:
+    except HTTPError as error:
+        if error.status != 404:
+            raise
         res.status(404).send("Cannot find that file, sorry!")

@@ -56,6 +56,7 @@ SCENES: dict[str, Scene] = {
     "channels._streams.Streams.dead": Scene(
         first=with_a_dead_letter, last=close_bus, gives={"out": "mail ZeroDivisionError: division by zero\n"}
     ),
+    "validate.validate": Scene(asks=[Ask("GET /users?age=21", '{"age":21}'), Ask("GET /users?age=9", status=400)]),
     "luxure.Server": Scene(asks=[Ask(text="Hello")]),
     "luxure.Server.use": Scene(asks=[Ask(text="Hello", of="server")]),
     "luxure.Server.run": Program(swap={"8080": "0"}, before="from asgi_express.luxure import Server\n", text="Hello"),
