@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import asgi_express
-from asgi_express import Express, Request, Response, Route, Router, channels, middleware, security, stores
+from asgi_express import Express, Request, Response, Route, Router, channels, luxure, middleware, security, stores
 from asgi_express.actions import ActionRequest, Actions, RawRequest, Responder
 from asgi_express.gateway import TLS, Gateway, Problem, Service, http
 from asgi_express.security import TokenValidator
@@ -60,10 +60,12 @@ def test_a_public_function_shows_an_example(name: str) -> None:
 
 
 # Protocols, and what programs are given but do not make.
-WITHOUT = (Store, StoreUnavailable, TokenValidator)
-WITHOUT += (channels.BacklogFull, channels.Bus, channels.Context, channels.DeadLetter, channels.Delivery)
-WITHOUT += (channels.Message, channels.Outcome, channels.PublishErrors)
-PARTS = [getattr(module, name) for module in (channels, middleware, security, stores) for name in module.__all__]
+WITHOUT: tuple[type, ...] = (
+    *(Store, StoreUnavailable, TokenValidator, channels.BacklogFull, channels.Bus, channels.Context),
+    *(channels.DeadLetter, channels.Delivery, channels.Message, channels.Outcome, channels.PublishErrors),
+)
+MODULES = (channels, luxure, middleware, security, stores)
+PARTS = [getattr(module, name) for module in MODULES for name in module.__all__]
 OF_THE_PARTS = [
     *(part for part in PARTS if inspect.isfunction(part)),
     *(part for part in PARTS if inspect.isclass(part) and part not in WITHOUT),

@@ -137,12 +137,12 @@ async def test_more_than_it_was_made_for_do_not_wait(monkeypatch: pytest.MonkeyP
 async def test_both_homes_keep_the_same(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     redis_server.ask("FLUSHALL")
     in_redis = InRedis(redis_server.url)
+    total = MAX_KEPT + 2
     for home in (InMemory(), in_redis):
-        for number in range(1, MAX_KEPT + 3):
-            assert await home.add("a", {"n": number}) == number
-        assert await home.since("a", number) == (number, [])
-        assert await home.since("a", number - 1) == (number, [{"n": number}])
-        assert await home.since("a", 0) == (number, [{"n": each} for each in range(3, number + 1)])
+        assert [await home.add("a", {"n": number}) for number in range(1, total + 1)] == list(range(1, total + 1))
+        assert await home.since("a", total) == (total, [])
+        assert await home.since("a", total - 1) == (total, [{"n": total}])
+        assert await home.since("a", 0) == (total, [{"n": each} for each in range(3, total + 1)])
         assert await home.since("nobody", 0) == (0, [])
     await in_redis.aclose()
     await InMemory().aclose()

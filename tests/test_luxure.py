@@ -41,7 +41,7 @@ def test_options_are_set_in_a_chain_or_at_once() -> None:
         (lambda: Opts(env="development"), "env must be 'production' or 'debug', not 'development'"),
         (lambda: Opts(backlog=0), "backlog must be an integer of 1 or more, or None, not 0"),
         (lambda: Opts(backlog=True), "backlog must be an integer"),
-        (lambda: Opts().set_backlog("9"), "backlog must be an integer"),  # type: ignore[arg-type]
+        (lambda: Opts().set_backlog(-1), "backlog must be an integer"),
         (lambda: Server().set_ip("localhost"), "'localhost' does not appear to be an IPv4 or IPv6 address"),
     ],
 )

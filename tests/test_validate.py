@@ -93,7 +93,7 @@ async def test_the_nearest_message_is_told(messages: dict[str, str], words: str)
 async def test_a_parameter_is_looked_for_in_the_path_the_body_and_the_query() -> None:
     app = Express()
     app.use(express.json())
-    rules = dict.fromkeys(("a", "b", "c", "d"), "optional|trim")
+    rules = dict.fromkeys("abcd", "optional|trim")
     app.post("/:a", validate(rules), lambda req, res: res.json(req.valid))
     body = b'{"a": "body", "b": "body"}'
     headers = {"content-type": "application/json", "content-length": str(len(body))}

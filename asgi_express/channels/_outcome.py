@@ -94,7 +94,7 @@ class PublishErrors(ExceptionGroup[Exception]):
         group.outcome = outcome
         return group
 
-    def derive(self, excs: Sequence[Exception]) -> PublishErrors:  # type: ignore[override] # ours holds no others
+    def derive(self, excs: Sequence[Any]) -> PublishErrors:  # type: ignore[override] # ours holds no others
         """Return a group of some of the errors, as ``except*`` needs it. Not for programs."""
         group = PublishErrors(self.message, excs)
         group.outcome = self.outcome

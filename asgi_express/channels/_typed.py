@@ -52,7 +52,8 @@ def event(channel: str) -> Callable[[C], C]:
     path = parse_name(channel)
 
     def bind(cls: C) -> C:
-        if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
+        found: Any = cls
+        if not (isinstance(cls, type) and dataclasses.is_dataclass(found)):
             msg = f"event({channel!r}): expected a dataclass, got {cls!r}; @event stands above @dataclass"
             raise TypeError(msg)
         setattr(cls, _ATTRIBUTE, path)

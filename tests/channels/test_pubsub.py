@@ -218,7 +218,7 @@ async def test_a_server_that_was_away_is_found_again_and_meanwhile_the_publisher
 async def test_a_silent_server_is_asked_and_one_that_does_not_answer_is_left(
     redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one = channels_of(redis_server, ping_every=0.02)
+    one = channels_of(redis_server, ping_every=0.2)
     seen = collecting(one, "a")
     async with one, channels_of(redis_server) as two:
         async with Redis.from_url(redis_server.url) as client:
@@ -229,7 +229,7 @@ async def test_a_silent_server_is_asked_and_one_that_does_not_answer_is_left(
             await until(pinged)
         assert caplog.text == ""
         with redis_server.frozen():
-            await until(lambda: "Redis said nothing for 0.04 seconds" in caplog.text)
+            await until(lambda: "Redis said nothing for 0.4 seconds" in caplog.text)
         await until(lambda: "connected to Redis again" in caplog.text)
         await two.publish("a", 1)
         await until(lambda: seen)
@@ -299,7 +299,7 @@ async def test_a_server_that_is_not_there_at_the_beginning_is_an_error(redis_ser
 
 async def test_a_client_of_redis_py_will_do_and_the_newer_protocol_too(redis_server: RedisServer) -> None:
     async with Redis.from_url(redis_server.url, protocol=3) as client:
-        one, two = channels_of(redis_server), Channels(bus=PubSub(client, timeout=PATIENCE, ping_every=0.02))
+        one, two = channels_of(redis_server), Channels(bus=PubSub(client, timeout=PATIENCE, ping_every=0.2))
         seen = collecting(two, "a")
         async with one, two:
             await one.publish("a", 1)

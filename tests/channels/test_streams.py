@@ -229,7 +229,7 @@ async def test_a_message_that_no_process_survives_is_put_aside(
 
 
 async def test_a_long_work_is_not_taken_over_by_others(redis: Redis, redis_server: RedisServer) -> None:
-    one, two = (channels_of(redis_server, claim_after=0.06) for _ in range(2))
+    one, two = (channels_of(redis_server, claim_after=0.6) for _ in range(2))
     begun, go = asyncio.Event(), asyncio.Event()
     calls = []
 
@@ -246,7 +246,7 @@ async def test_a_long_work_is_not_taken_over_by_others(redis: Redis, redis_serve
 
         async def refreshed_often() -> bool:
             stats = await redis.info("commandstats")
-            return bool(stats.get("cmdstat_xclaim", {}).get("calls", 0) >= 6)
+            return bool(stats.get("cmdstat_xclaim", {}).get("calls", 0) >= 4)
 
         await redis.config_resetstat()
         await until(refreshed_often)
@@ -428,7 +428,7 @@ async def test_a_stream_that_somebody_deleted_is_made_again(redis: Redis, redis_
 async def test_a_frozen_redis_is_left_after_the_deadline(
     redis: Redis, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    channels = channels_of(redis_server, timeout=0.05, claim_after=0.1)
+    channels = channels_of(redis_server, timeout=0.5, claim_after=0.2)
     seen = collecting(channels, "a")
     async with channels:
         with redis_server.frozen():

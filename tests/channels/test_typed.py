@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Optional
+from typing import Any, Literal, Optional, cast
 
 import pytest
 
@@ -162,7 +162,7 @@ async def test_a_class_is_bound_by_its_own_decorator_and_not_by_one_above_it() -
     with pytest.raises(TypeError, match="is bound to no channel"):
         Channels().subscribe(int, print)
     with pytest.raises(TypeError, match="7 is bound to no channel"):
-        Channels(types=[7])  # type: ignore[list-item]
+        Channels(types=cast("Any", [7]))
 
 
 def test_only_a_dataclass_is_an_event() -> None:

@@ -14,7 +14,7 @@ from asgi_express.channels import Channels, Streams
 
 async def main(url: str, group: str) -> None:
     async with Redis.from_url(url) as redis:
-        channels = Channels(bus=Streams(url, group=group, claim_after=0.3, timeout=30))
+        channels = Channels(bus=Streams(url, group=group, claim_after=1, timeout=30))
 
         @channels.on("job")
         async def work(number: int) -> None:
