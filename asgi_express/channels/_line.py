@@ -75,8 +75,8 @@ class Line:
                     msg = f"the channels cannot be connected to Redis: {error!r}"
                     ready.set_exception(StoreUnavailable(msg))
                     return
-                if not broken:
-                    _log.warning("the channels lost Redis: %s: %s", type(error).__name__, error)
+                level = logging.DEBUG if broken else logging.WARNING  # once is enough
+                _log.log(level, "the channels lost Redis: %s: %s", type(error).__name__, error)
                 broken = True
             except Exception:
                 # A fault of ours must not end the listening in silence.

@@ -110,8 +110,7 @@ class PubSub:
         asked = False
         while True:
             reply = await self._read(connection, timeout=self._ping_every, push_request=True)
-            if reply is not None:
-                self._hear(reply, listening, waiting)
+            self._hear(reply, listening, waiting)
             asked = await self._ask(connection, silent=reply is None, asked=asked)
 
     def _hear(self, reply: Any, listening: Callable[[], None], waiting: asyncio.Queue[bytes]) -> None:
