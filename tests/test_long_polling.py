@@ -201,7 +201,7 @@ async def test_where_others_cannot_be_told_the_update_is_kept_all_the_same(
 
 
 async def test_an_error_of_ours_is_logged_and_not_told(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(InMemory, "since", lambda self, name, seen: 1 / 0)
     async with served(create_app()) as client:
