@@ -28,6 +28,7 @@ __all__ = [
     "SOCKET",
     "Handler",
     "app_handler",
+    "arity",
     "blocking",
     "classify",
     "flatten",
@@ -152,7 +153,7 @@ def _classify(fn: Any, what: str) -> Handler:
     if inspect.isasyncgenfunction(inspect.unwrap(fn)):
         msg = f"{what}: {name_of(fn)} is an async generator; give it to res.sse(...), or await res.write(...) in a loop"
         raise TypeError(msg)
-    least, most = _arity(fn, what)
+    least, most = arity(fn, what)
     if least == ERROR:
         return Handler(fn, ERROR)
     if least > ERROR:
@@ -174,7 +175,7 @@ def app_handler(app: Any, what: str, *, opaque: bool = False) -> Handler:
     if not callable(app):
         msg = f"{what}: expected an ASGI app, got {app!r}"
         raise TypeError(msg)
-    least, most = _arity(app, what)
+    least, most = arity(app, what)
     if next(iter(inspect.signature(app).parameters), "") in ("req", "request"):
         least = 4  # its words say that it is no ASGI app
     if least > 3 or (most is not None and most < 3):
@@ -210,7 +211,7 @@ def _counted(fn: Any, kind: int, bounds: tuple[int, int], words: str) -> Handler
     if not is_handler_function(fn):
         msg = f"{words}, got {fn!r}"
         raise TypeError(msg)
-    least, most = _arity(fn, words)
+    least, most = arity(fn, words)
     count = bounds[1] if most is None or least < bounds[0] <= most else least
     if not bounds[0] <= count <= bounds[1]:
         msg = f"{words}; {name_of(fn)} takes {least} positional parameters"
@@ -218,7 +219,7 @@ def _counted(fn: Any, kind: int, bounds: tuple[int, int], words: str) -> Handler
     return Handler(fn, kind, count=count)
 
 
-def _arity(fn: Any, what: str) -> tuple[int, int | None]:
+def arity(fn: Any, what: str) -> tuple[int, int | None]:
     """Return how many positional arguments a callable needs and takes (``None``: any number)."""
     try:
         parameters = _parameters(fn)

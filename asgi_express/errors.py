@@ -19,52 +19,22 @@ The first two are programmer's errors. The message of an ``HTTPError`` reaches t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from asgi_express._status import reason
 
 __all__ = [
-    "BadGateway",
-    "BadRequest",
-    "BodyError",
-    "ClientDisconnect",
-    "Conflict",
-    "DecodeError",
-    "ExpressError",
-    "Forbidden",
-    "GatewayTimeout",
-    "Gone",
-    "HTTPError",
-    "HeadersSentError",
-    "ImATeapot",
-    "InternalServerError",
-    "LengthRequired",
-    "Locked",
-    "MethodNotAllowed",
-    "MisdirectedRequest",
-    "MisuseError",
-    "NamedHTTPError",
-    "NotAcceptable",
-    "NotFound",
-    "PathError",
-    "PayloadTooLarge",
-    "PaymentRequired",
-    "PreconditionFailed",
-    "PreconditionRequired",
-    "RangeNotSatisfiable",
-    "RequestHeaderFieldsTooLarge",
-    "RequestTimeout",
-    "ServiceUnavailable",
-    "TooEarly",
-    "TooManyRequests",
-    "URITooLong",
-    "Unauthorized",
-    "UnavailableForLegalReasons",
-    "UnprocessableEntity",
-    "UnsupportedMediaType",
-    "UpgradeRequired",
-    "UrlError",
-]
+    "BadGateway", "BadRequest", "BodyError", "ClientDisconnect", "Conflict", "DecodeError", "ExpressError",
+    "Forbidden", "GatewayTimeout", "Gone", "HTTPError", "HeadersSentError", "ImATeapot",
+    "InternalServerError", "LengthRequired", "Locked", "MethodNotAllowed", "MisdirectedRequest",
+    "MisuseError", "NamedHTTPError", "NotAcceptable", "NotFound", "PathError", "PayloadTooLarge",
+    "PaymentRequired", "PreconditionFailed", "PreconditionRequired", "RangeNotSatisfiable",
+    "RequestHeaderFieldsTooLarge", "RequestTimeout", "ServiceUnavailable", "TooEarly", "TooManyRequests",
+    "URITooLong", "Unauthorized", "UnavailableForLegalReasons", "UnprocessableEntity", "UnsupportedMediaType",
+    "UpgradeRequired", "UrlError", "check",
+]  # fmt: skip
+
+T = TypeVar("T")
 
 
 class ExpressError(Exception):
@@ -139,6 +109,26 @@ def _restored(kind: type[HTTPError], args: tuple[Any, ...], state: dict[str, Any
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error
+
+
+def check(condition: T | None, message: str | None = None, status: int = 500) -> T:
+    """Return what was checked if it is true, else raise an ``HTTPError``.
+
+    Args:
+        condition: anything; what Python takes for false fails.
+        message: what went wrong; below 500 the client may read it.
+        status: 400 to 599.
+
+    Raises:
+        HTTPError: ``condition`` is false.
+
+    Example::
+
+        check({"id": 7}, "No such user", 404)  # -> {"id": 7}
+    """
+    if not condition:
+        raise HTTPError(status, message)
+    return condition
 
 
 class DecodeError(HTTPError):

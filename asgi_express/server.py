@@ -31,8 +31,8 @@ def _config(app: ASGIApp, options: dict[str, Any]) -> uvicorn.Config:
     return uvicorn.Config(app, **{"proxy_headers": False, **options})
 
 
-def listen(app: ASGIApp, *, port: int, host: str, **options: Any) -> None:
-    """Serve an app until interrupted.
+def listen(app: ASGIApp, *, port: int, host: str, sock: socket.socket | None = None, **options: Any) -> None:
+    """Serve an app until interrupted, on a socket that is bound already where there is one; it is closed then.
 
     Raises:
         ImportError: uvicorn is not installed.
@@ -55,7 +55,7 @@ def listen(app: ASGIApp, *, port: int, host: str, **options: Any) -> None:
                 logging.getLogger("uvicorn.error").info("Listening on %s", _url(config, host, bound))
 
     server = Alone(config)
-    with contextlib.closing(_bind(host, port)) as bound:
+    with contextlib.closing(sock or _bind(host, port)) as bound:
         try:
             server.run([bound])
         except KeyboardInterrupt:

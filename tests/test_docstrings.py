@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import asgi_express
-from asgi_express import Express, Request, Response, Route, Router, middleware, security, stores
+from asgi_express import Express, Request, Response, Route, Router, channels, luxure, middleware, security, stores
 from asgi_express.actions import ActionRequest, Actions, RawRequest, Responder
 from asgi_express.gateway import TLS, Gateway, Problem, Service, http
 from asgi_express.security import TokenValidator
@@ -59,10 +59,16 @@ def test_a_public_function_shows_an_example(name: str) -> None:
     assert "Example" in (inspect.getdoc(getattr(asgi_express, name)) or "")
 
 
-PARTS = [getattr(module, name) for module in (middleware, security, stores) for name in module.__all__]
+# Protocols, and what programs are given but do not make.
+WITHOUT: tuple[type, ...] = (
+    *(Store, StoreUnavailable, TokenValidator, channels.BacklogFull, channels.Bus, channels.Context),
+    *(channels.DeadLetter, channels.Delivery, channels.Message, channels.Outcome, channels.PublishErrors),
+)
+MODULES = (channels, luxure, middleware, security, stores)
+PARTS = [getattr(module, name) for module in MODULES for name in module.__all__]
 OF_THE_PARTS = [
     *(part for part in PARTS if inspect.isfunction(part)),
-    *(part for part in PARTS if inspect.isclass(part) and part not in (Store, StoreUnavailable, TokenValidator)),
+    *(part for part in PARTS if inspect.isclass(part) and part not in WITHOUT),
     *(member for part in PARTS if inspect.isclass(part) for _, member in documented_members(part)),
 ]
 

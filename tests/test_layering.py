@@ -124,6 +124,10 @@ TABLE: dict[str, set[str]] = {
         *("_handlers", "_json", "_lifespan", "_scope", "_units", "application", "errors", "middleware"),
         *("request", "response", "router", "security", "sse", "static", "stores", "types"),
     },
+    "validate": {"errors", "request", "types"},
+    # Luxure's server, Lusty's channels
+    "luxure": {"_verbs", "application", "errors", "sse", "types"},
+    "channels": {"_handlers", "_json_text", "_units", "errors", "router", "stores", "types"},
     # the front door
     "": {
         *(
@@ -153,6 +157,7 @@ LATE: dict[str, set[str]] = {
     "_files": {"_sendfile"},  # only answers with files need it
     "_mime": {"_mime_types"},  # a table of 45 kB
     "application": {"server", "views"},  # need extras: uvicorn, an engine
+    "luxure": {"server"},  # needs the extra: uvicorn
     "response": {"sse"},  # only answers with events need it
 }
 

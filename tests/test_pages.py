@@ -47,6 +47,10 @@ def routed(names: dict[str, Any]) -> None:
 
 
 BLOCKS: dict[str, list[Block]] = {
+    "docs/channels.md": [
+        *(Block(), Block(), Block(), Block()),
+        Block({"/users/7?name=ada": '{"user":"7","name":"ada"}', "/users/8": '{"user":"8","name":"nobody"}'}),
+    ],
     "docs/hosts.md": [
         Block({"/api/users/a%2Fb": '{"id":"a/b","base":"/api"}'}),
         Block({"/api/users/a%2Fb": '{"id":"a/b","base":"/api"}', "/apiary": "the rest"}, dispatched),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import asgi_express
-from asgi_express import errors, middleware, security, stores
+from asgi_express import channels, errors, middleware, security, stores
 from tests.docstrings.examples import Example
 
 _CLAIM = "# -> "
@@ -23,7 +23,15 @@ _CLAIM = "# -> "
 def namespace(example: Example) -> dict[str, Any]:
     """Return the names that an example may take for granted."""
     names: dict[str, Any] = {"__name__": "main", "asyncio": asyncio, "os": os, "Path": Path, "express": asgi_express}
-    for module in (asgi_express, errors, middleware, security, stores, importlib.import_module(example.module)):
+    for module in (
+        asgi_express,
+        channels,
+        errors,
+        middleware,
+        security,
+        stores,
+        importlib.import_module(example.module),
+    ):
         names |= {name: getattr(module, name) for name in getattr(module, "__all__", ())}
     return names | {"app": asgi_express.Express(), "router": asgi_express.Router()}
 

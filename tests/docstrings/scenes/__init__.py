@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from tests.docstrings.examples import Example
 from tests.docstrings.scene import Handled, Matched, Scene
-from tests.docstrings.scenes import actions, applications, gateway, guards, requests, responses, state, tokens
+from tests.docstrings.scenes import (
+    actions,
+    applications,
+    events,
+    gateway,
+    guards,
+    requests,
+    responses,
+    state,
+    tokens,
+)
 
 SCENES: dict[str, Scene] = {
     **actions.SCENES,
     **applications.SCENES,
     **gateway.SCENES,
+    **events.SCENES,
     **guards.SCENES,
     **requests.SCENES,
     **responses.SCENES,

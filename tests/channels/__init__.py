@@ -1,0 +1,1 @@
+"""Channels: in one process, over a real Redis, and as HTTP."""
