@@ -78,7 +78,7 @@ MADE: list[tuple[PathSpec, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "params", "expected"), MADE, ids=str)
+@pytest.mark.parametrize(("path", "params", "expected"), MADE, ids=map(str, range(len(MADE))))
 def test_a_path_is_made_of_its_parameters(path: PathSpec, params: dict[str, Any], expected: str) -> None:
     assert made(path, **params) == expected
 
@@ -107,7 +107,7 @@ REFUSED: list[tuple[PathSpec, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "params", "words"), REFUSED, ids=str)
+@pytest.mark.parametrize(("path", "params", "words"), REFUSED, ids=map(str, range(len(REFUSED))))
 def test_what_does_not_fit_is_refused_with_words(path: PathSpec, params: dict[str, Any], words: str) -> None:
     with pytest.raises(UrlError, match=re.escape(words)):
         made(path, **params)

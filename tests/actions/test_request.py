@@ -341,7 +341,7 @@ WRITTEN: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("result", "expected"), WRITTEN, ids=str)
+@pytest.mark.parametrize(("result", "expected"), WRITTEN, ids=map(str, range(len(WRITTEN))))
 async def test_what_an_action_returns_is_written(result: Any, expected: str) -> None:
     assert (await answered(lambda self: result)).text == expected
 
@@ -451,7 +451,7 @@ URLS: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("args", "kwargs", "expected"), URLS, ids=str)
+@pytest.mark.parametrize(("args", "kwargs", "expected"), URLS, ids=map(str, range(len(URLS))))
 async def test_url_for_makes_urls_of_names_and_objects(
     args: tuple[Any, ...], kwargs: dict[str, Any], expected: str
 ) -> None:
@@ -485,7 +485,7 @@ BUILT: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("args", "kwargs", "expected"), BUILT, ids=str)
+@pytest.mark.parametrize(("args", "kwargs", "expected"), BUILT, ids=map(str, range(len(BUILT))))
 async def test_build_url_makes_absolute_urls(args: tuple[Any, ...], kwargs: dict[str, Any], expected: str) -> None:
     got = await answered(lambda self: self.build_url(*args, **kwargs), "/x?y=1", headers={"host": "localhost:8080"})
     assert got.text == expected
