@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
+    from asgi_express._explain import Explanation, Headers
     from asgi_express.application import Express
 
 __all__ = ["Lifespan", "Router"]
@@ -59,6 +60,9 @@ class Router(RouterVerbs):
     """
 
     is_router = True
+
+    # The explorer puts a walk that takes the time in its place; to look it up costs what a global name does.
+    _walk: Callable[[Router, Scope, Receive, Send], Walk] = Walk
 
     case_sensitive: bool
     merge_params: bool
@@ -381,6 +385,40 @@ class Router(RouterVerbs):
         """
         return Routes(self)
 
+    async def explain(
+        self,
+        method: str,
+        path: str,
+        headers: Headers = (),
+        *,
+        actor: Any = None,
+        policies: Any = None,
+    ) -> Explanation:
+        """Say which layers would see a request, in order, and what each would decide. No handler is run.
+
+        A middleware that has a method ``explain(scope)``, as the firewalls do, is asked for its decision. One that
+        says ``enriches = True``, as ``TokenAuth`` does, only reads the request, and is run. Every other one, and every
+        handler that takes ``next``, is taken to pass the request on.
+
+        Args:
+            method: ``"GET"``, say; ``"WEBSOCKET"`` for a handshake.
+            path: percent-encoded, with the query if there is one.
+            headers: by name, or as pairs.
+            actor: who asks; by default that is for ``TokenAuth`` to find out.
+            policies: the policies of the actor, a ``Scope``.
+
+        Raises:
+            ValueError: the method or the path cannot be.
+
+        Example::
+
+            explanation = await app.explain("GET", "/users/7")
+            print(explanation)
+        """
+        from asgi_express._explain import explain
+
+        return await explain(self, method, path, headers, actor=actor, policies=policies)
+
     # -- lifespan
 
     @asynccontextmanager
@@ -435,7 +473,7 @@ class Router(RouterVerbs):
         if kind not in ("http", "websocket"):
             msg = f"a router cannot serve a scope of type {kind!r}"
             raise MisuseError(msg)
-        walk = Walk(self, scope, receive, send)
+        walk = self._walk(self, scope, receive, send)
         try:
             await walk.run()
         finally:

@@ -102,6 +102,11 @@ TABLE: dict[str, set[str]] = {
         *("_verbs", "errors", "route", "types"),
     },
     "application": {"_camel", "_events", "_verbs", "errors", "router"},
+    # what a request would meet
+    "_places": {"_frames", "_handlers"},
+    "_explain": {
+        *("_dispatch", "_frames", "_handlers", "_named", "_pattern", "_places", "_scope", "_status", "types"),
+    },
     # used by applications, not by the core
     "body": {"_aside", "_charset", "_inbox", "_json_text", "_negotiation", "_query", "_units", "errors", "types"},
     "cookies": {"request", "types"},
@@ -158,6 +163,7 @@ LATE: dict[str, set[str]] = {
     "_mime": {"_mime_types"},  # a table of 45 kB
     "application": {"server", "views"},  # need extras: uvicorn, an engine
     "luxure": {"server"},  # needs the extra: uvicorn
+    "router": {"_explain"},  # a tool; no request needs it
     "response": {"sse"},  # only answers with events need it
 }
 

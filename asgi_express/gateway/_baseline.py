@@ -18,6 +18,8 @@ class Baseline:
     without an actor: who shows a wrong token is not to get what nobody in particular would.
     """
 
+    enriches = True  # it only reads the request and writes the scope: `explain` may run it
+
     def __init__(self, actor: Actor, policies: Policies, app: ASGIApp = next_app) -> None:
         self.app = app
         self._actor = actor

@@ -77,6 +77,8 @@ class RealIP:
         app.use(RealIP(trusted_subnets=["203.0.113.0/24", "unix"], header="Forwarded", host=True))
     """
 
+    enriches = True  # it only reads the request and writes the scope: `explain` may run it
+
     def __init__(
         self,
         app: ASGIApp = next_app,

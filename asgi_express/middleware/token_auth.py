@@ -76,6 +76,8 @@ class TokenAuth:
         app.use(TokenAuth(store=tokens, cookie_name="__Host-token", realm="articles"))
     """
 
+    enriches = True  # it only reads the request and writes the scope: `explain` may run it
+
     def __init__(
         self,
         app: ASGIApp = next_app,
