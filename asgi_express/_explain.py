@@ -8,7 +8,7 @@ each handler that could pass the request on is taken to do so. So what is told h
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import unquote
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "Headers", "Outcome", "Step", "explain"]
 
-Headers: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+Headers: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 
 Outcome: TypeAlias = Literal["enters", "matches", "other method", "passes on", "may answer", "answers", "refuses"]
 
@@ -149,7 +149,7 @@ async def explain(
 
 def _scope(method: str, path: str, headers: Headers) -> dict[str, Any]:
     raw, _, query = path.partition("?")
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: Iterable[tuple[str, str]] = headers.items() if isinstance(headers, Mapping) else headers
     lines = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
     if not any(name == b"host" for name, _ in lines):
         lines.insert(0, (b"host", b"localhost"))
@@ -337,13 +337,10 @@ class _Door:
 async def _enriched(app: Callable[..., Awaitable[None]], scope: Scope) -> Scope:
     """Run a middleware that only reads the request and writes the scope, and return what it passes on."""
     door = _Door()
-    kept = scope.get(WALK)
     own = cast("dict[str, Any]", scope)
     own[WALK] = door
     await app(own, _silence, _nowhere)
     passed = cast("dict[str, Any]", own if door.scope is None else door.scope)
     for each in (own, passed):
         each.pop(WALK, None)
-        if kept is not None:
-            each[WALK] = kept
     return passed

@@ -378,17 +378,19 @@ async def test_any_middleware_may_explain_itself_in_words() -> None:
 
 
 class Quiet:
-    """An enriching middleware that hands on a scope of its own, or none at all."""
+    """An enriching middleware that does more than it says, and calls nobody."""
 
     enriches = True
 
     def __init__(self, app: Any) -> None:
         self.app = app
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert await receive() == {"type": "http.disconnect"}
+        await send({"type": "http.response.start", "status": 500, "headers": []})
 
 
 async def test_an_enriching_middleware_that_calls_nobody_changes_nothing() -> None:
     app = Express()
     app.use(Quiet(next_app)).get("/x", show)
-    assert (await app.explain("GET", "/x")).end == "tests.test_explain.show answers"
+    assert (await app.explain("GET", "/x", [("Host", "x")])).end == "tests.test_explain.show answers"

@@ -133,6 +133,8 @@ TABLE: dict[str, set[str]] = {
     # Luxure's server, Lusty's channels
     "luxure": {"_verbs", "application", "errors", "sse", "types"},
     "channels": {"_handlers", "_json_text", "_units", "errors", "router", "stores", "types"},
+    # what people look with
+    "_outline": {"_handlers", "_routes"},
     # the front door
     "": {
         *(
@@ -148,6 +150,10 @@ TABLE: dict[str, set[str]] = {
             "router",
         ),
         *("router", "static", "types"),
+    },
+    # the command line
+    "cli": {
+        *("", "_explain", "_outline", "_routes", "_verbs", "errors", "gateway", "router", "security", "server"),
     },
 }
 
