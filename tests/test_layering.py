@@ -151,6 +151,10 @@ TABLE: dict[str, set[str]] = {
         ),
         *("router", "static", "types"),
     },
+    "explorer": {
+        *("_dispatch", "_frames", "_handlers", "_layer", "_outline", "_pattern", "_places", "body", "errors"),
+        *("route", "router", "sse", "types"),
+    },
     # the command line
     "cli": {
         *("", "_explain", "_outline", "_routes", "_verbs", "errors", "gateway", "router", "security", "server"),

@@ -142,7 +142,7 @@ def test_serve_on_an_address_in_use_is_told(here: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         gateway(here, port)
-        result = command("serve")
+        result = command("serve", "--service", "app:gateway")
     assert result.exit_code == 3
     assert result.stderr.startswith(f"error: app:gateway cannot listen on 127.0.0.1:{port}: ")
 
@@ -189,6 +189,7 @@ async def test_run_starts_anew_when_a_file_changes(here: Path) -> None:
         saving = asyncio.create_task(save())  # until it is seen: the watcher may not look yet
         await running.until("Reloading")
         saving.cancel()
+        await running.until("Started server process")
         assert (await answers(f"http://127.0.0.1:{port}/hello")).text == "hi"
         assert await running.end(signal.SIGINT) == 0
 
