@@ -122,12 +122,12 @@ class Recorder:
         trace.version = self.version
         if is_new:
             self._traces.append(trace)
-        for waiting in self._waiting:
+        listening, self._waiting = self._waiting, set()
+        for waiting in listening:
             # A program may serve from several loops: test clients do.
             loop = waiting.get_loop()
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_wake, waiting)
-        self._waiting.clear()
+                loop.call_soon_threadsafe(waiting.set_result, None)
 
     def since(self, version: int) -> list[Trace]:
         """Return the traces that have changed since a version, oldest change first."""
@@ -143,8 +143,3 @@ class Recorder:
             await asyncio.wait([waiting], timeout=seconds)
         finally:
             self._waiting.discard(waiting)
-
-
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)

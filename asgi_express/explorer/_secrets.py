@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 __all__ = ["HIDDEN", "clean_params", "clean_path", "clean_query"]
 
@@ -49,10 +49,10 @@ def clean_path(path: str, params: Mapping[str, Any], *, is_matched: bool) -> str
     """
     if not is_matched:
         path = "/".join(HIDDEN if _RANDOM.fullmatch(segment) else segment for segment in path.split("/"))
-    hidden = {text for name, value in params.items() if is_secret(name) for text in _texts(value)}
+    hidden = [value for name, value in params.items() if is_secret(name)]
     if hidden:
         segments = path.split("/")
-        path = "/".join(HIDDEN if any(_holds(segment, text) for text in hidden) else segment for segment in segments)
+        path = "/".join(HIDDEN if any(_shows(segment, value) for value in hidden) else segment for segment in segments)
     return _cut(path, _MAX_PATH)
 
 
@@ -61,14 +61,12 @@ def clean_params(params: Mapping[str, Any]) -> dict[str, str]:
     return {name: HIDDEN if is_secret(name) else _cut(str(value), _MAX_VALUE) for name, value in params.items()}
 
 
-def _texts(value: Any) -> list[str]:
-    """Return what a parameter may have been in the path: a wildcard is several segments."""
-    found = [str(each) for each in value] if isinstance(value, list) else str(value).split("/")
-    return [text for text in found if text]
-
-
-def _holds(segment: str, text: str) -> bool:
-    return text in segment or text in unquote(segment) or quote(text, safe="") in segment
+def _shows(segment: str, value: Any) -> bool:
+    """Tell whether a segment is a value, one of the segments of it, or has it as a part."""
+    plain = unquote(segment)
+    pieces = [str(each) for each in value] if isinstance(value, list) else str(value).split("/")
+    whole = "/".join(pieces)
+    return bool(plain) and (plain in pieces or (len(whole) > 2 and whole in plain))
 
 
 def _cut(text: str, length: int) -> str:
