@@ -37,13 +37,14 @@ paint();
 const words = (item) => (item.methods || []).length > 30 || (item.methods || [])[0] === "*" ? "ANY"
   : item.kind === "websocket" ? "WEBSOCKET" : (item.methods || []).join(" ");
 const isRouter = (item) => item.kind === "router";
-const handlers = (item) => (item.handlers || []).map((name) => name.split(".").slice(-2).join(".")).join(" > ");
+const short = (name) => name.includes("/") ? name : name.split(".").pop();
+const handlers = (item) => (item.handlers || []).map(short).join(" > ");
 
 function label(item) {
   const isOnTheWay = !isRouter(item) && !["route", "websocket", "app"].includes(item.kind);
   const row = make("div", {class: "row", title: item.source || ""});
   if (isRouter(item)) {
-    row.append(make("span", {class: "router"}, item.path), make("span", {class: "soft"}, item.name.split(".").pop()));
+    row.append(make("span", {class: "router"}, item.path), make("span", {class: "soft"}, short(item.name)));
   } else if (isOnTheWay) {
     row.append(make("span", {class: "soft"}, item.kind), make("span", {}, handlers(item)),
       make("span", {class: "soft"}, item.path));
@@ -193,7 +194,8 @@ function way(trace) {
   const whole = Math.max(trace.took || 0, ...trace.spans.map((span) => span.at + (span.took || 0)), 0.001);
   for (const span of trace.spans) {
     const params = Object.entries(span.params).map(([name, value]) => `${name}=${value}`).join(", ");
-    const text = make("span", {}, make("span", {class: "soft"}, span.kind + " "), span.name.split(".").slice(-2).join("."),
+    const text = make("span", {}, make("span", {class: "soft"}, span.kind + " "),
+      make("span", {title: span.name}, short(span.name)),
       make("span", {class: "soft"}, ` ${span.path}${params ? ` (${params})` : ""}`));
     text.style.paddingLeft = `${span.depth * 0.8}rem`;
     const item = make("li", {}, text);
@@ -300,7 +302,8 @@ $("explain").addEventListener("submit", async (event) => {
   const list = make("ol", {class: "steps told"});
   for (const step of answer.steps) {
     const params = Object.entries(step.params).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ");
-    const item = make("li", {}, make("span", {class: "soft"}, step.kind + " "), step.name.split(".").slice(-2).join("."),
+    const item = make("li", {}, make("span", {class: "soft"}, step.kind + " "),
+      make("span", {title: step.name}, short(step.name)),
       step.name === step.path ? "" : ` ${step.path}`, ": ", make("strong", {class: tone[step.outcome] || ""}, step.outcome),
       make("span", {class: "soft"}, [step.methods.length ? words({methods: step.methods}) : "", params, step.why]
         .filter(Boolean).map((text) => `, ${text}`).join("")));

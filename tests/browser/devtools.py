@@ -126,9 +126,11 @@ async def browsing(url: str, *, width: int = 1400, height: int = 900) -> AsyncIt
                         width=width, height=height, deviceScaleFactor=1, mobile=False,
                     )  # fmt: skip
                     await tab.call("Page.navigate", url=url)
-                    yield tab
-                    tab._reader.cancel()
-                browser._reader.cancel()
+                    try:
+                        yield tab
+                    finally:
+                        tab._reader.cancel()
+                        browser._reader.cancel()
         finally:
             if process.returncode is None:
                 process.terminate()
