@@ -19,7 +19,7 @@ from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, name_of
 from asgi_express._named import wrapped_router
 from asgi_express._pattern import Match, Pattern
 from asgi_express._places import Kind, depth_of, join, place_of, role_of, written
-from asgi_express._scope import ACTOR, WALK
+from asgi_express._scope import ACTOR, MATCH, WALK
 from asgi_express._status import REASONS
 from asgi_express.types import Message, Receive, Scope, Send
 
@@ -227,7 +227,7 @@ class _DryWalk(Walk):
     def _record(self, frame: RouterFrame, route: Route, match: Match) -> None:
         super()._record(frame, route, match)
         params = dict(self.req.params)
-        template = route.record(self._base, frame, match.pattern).template
+        template = self._scopes[0][MATCH].template
         self._note("route", route.name or template, template, "matches", methods=route.methods, params=params)
 
     def _serves(self, frame: RouterFrame, route: Route, method: str) -> bool:

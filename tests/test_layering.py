@@ -152,8 +152,8 @@ TABLE: dict[str, set[str]] = {
         *("router", "static", "types"),
     },
     "explorer": {
-        *("_dispatch", "_frames", "_handlers", "_layer", "_outline", "_pattern", "_places", "body", "errors"),
-        *("route", "router", "sse", "types"),
+        *("_dispatch", "_frames", "_handlers", "_layer", "_outline", "_pattern", "_places", "_scope", "body"),
+        *("errors", "route", "router", "sse", "types"),
     },
     # the command line
     "cli": {

@@ -16,6 +16,7 @@ from asgi_express._handlers import Handler, name_of
 from asgi_express._layer import Layer
 from asgi_express._pattern import Match, Pattern
 from asgi_express._places import Kind, depth_of, place_of, role_of
+from asgi_express._scope import MATCH
 from asgi_express.explorer._recorder import Recorder, Span, Trace
 from asgi_express.explorer._secrets import clean_params, clean_path, clean_query
 from asgi_express.route import Route
@@ -142,6 +143,7 @@ class TracedWalk(Walk):
     def _record(self, frame: RouterFrame, route: Route, match: Match) -> None:
         super()._record(frame, route, match)
         self._is_matched = True
+        self._params |= match.params
         params = dict(self.req.params)
-        template = route.record(self._base, frame, match.pattern).template
+        template = self._scopes[0][MATCH].template
         self._note("route", route.name or template, template, depth_of(frame), clean_params(params))

@@ -13,7 +13,7 @@ from asgi_express import Express, MisuseError, Router, next_app
 from asgi_express._dispatch import Walk
 from asgi_express.explorer import explorer
 from asgi_express.explorer._recorder import Recorder
-from tests.asgi import Answer, Client, Socket, ask
+from tests.asgi import PATIENCE, Answer, Client, Socket, ask
 
 LOCAL = {"host": "localhost:3000"}
 
@@ -34,6 +34,13 @@ class Through:
         await self.app(scope, receive, send)
 
 
+async def greeted(answer: Answer) -> None:
+    """Wait for the first event."""
+    async with asyncio.timeout(PATIENCE):
+        while b"event: hello" not in answer.body:
+            await asyncio.sleep(0)
+
+
 async def told(app: Any, **headers: str) -> list[dict[str, Any]]:
     """Return the events that the explorer has now, without waiting for more."""
     client = Client()
@@ -41,8 +48,7 @@ async def told(app: Any, **headers: str) -> list[dict[str, Any]]:
     asking = asyncio.ensure_future(
         ask(app, "/_explorer/events", headers={**LOCAL, **headers}, client=client, answer=answer)
     )
-    while b"event: hello" not in answer.body:
-        await asyncio.sleep(0)
+    await greeted(answer)
     for _ in range(50):
         await asyncio.sleep(0)
     client.leave()
@@ -230,8 +236,7 @@ async def test_news_come_while_the_page_listens(monkeypatch: pytest.MonkeyPatch)
     app = made()
     answer = Answer()
     listening = asyncio.ensure_future(ask(app, "/_explorer/events", headers=LOCAL, answer=answer))
-    while b"event: hello" not in answer.body:
-        await asyncio.sleep(0)
+    await greeted(answer)
     await ask(app, "/new")
     await listening  # it ends by itself
     assert '"path":"/new"' in answer.text
@@ -243,8 +248,7 @@ async def test_there_are_only_so_many_streams_at_once(monkeypatch: pytest.Monkey
     app = made()
     client, answer = Client(), Answer()
     first = asyncio.ensure_future(ask(app, "/_explorer/events", headers=LOCAL, client=client, answer=answer))
-    while b"event: hello" not in answer.body:
-        await asyncio.sleep(0)
+    await greeted(answer)
     assert (await ask(app, "/_explorer/events", headers=LOCAL)).status == 503
     client.leave()
     await first
