@@ -71,10 +71,7 @@ class Step:
     details: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can write it.
-
-        Example: ``json.dumps([step.to_dict() for step in explanation.steps])``
-        """
+        """Return it as JSON can write it."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
         return plain
 
@@ -99,17 +96,11 @@ class Explanation:
 
     @property
     def route(self) -> Step | None:
-        """The first route that matches; ``None`` where none does.
-
-        Example: ``(await app.explain("GET", "/users/7")).route.params``
-        """
+        """The first route that matches; ``None`` where none does."""
         return next((step for step in self.steps if step.kind == "route" and step.outcome == "matches"), None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can write it.
-
-        Example: ``json.dumps(explanation.to_dict())``
-        """
+        """Return it as JSON can write it."""
         steps = [step.to_dict() for step in self.steps]
         return {"method": self.method, "path": self.path, "status": self.status, "end": self.end, "steps": steps}
 

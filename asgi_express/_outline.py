@@ -65,12 +65,7 @@ def route_facts(info: RouteInfo) -> dict[str, Any]:
 
 
 def outline(router: Router) -> Branch:
-    """Return the tree of a router.
-
-    Example::
-
-        outline(app).to_dict()
-    """
+    """Return the tree of a router."""
     root = Branch(name_of(type(router)), "")
     pending: list[tuple[Branch, Iterator[RouteInfo | tuple[Router, str]]]] = [(root, _of_router(router, ""))]
     count = 0

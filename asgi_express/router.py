@@ -412,8 +412,9 @@ class Router(RouterVerbs):
 
         Example::
 
-            explanation = await app.explain("GET", "/users/7")
-            print(explanation)
+            router.get("/users/:id", show)
+            explanation = await router.explain("GET", "/users/7")
+            explanation.route.params  # -> {"id": "7"}
         """
         from asgi_express._explain import explain
 

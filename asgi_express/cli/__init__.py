@@ -8,10 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line, and end the process with its exit code.
-
-    Example: ``asgi-express routes main:app``
-    """
+    """Run the command line, and end the process with its exit code."""
     try:
         from asgi_express.cli._commands import commands
     except ImportError as error:

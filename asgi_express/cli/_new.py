@@ -60,8 +60,5 @@ def write_text(path: Path, text: str) -> None:
 
 
 def as_json(value: Any) -> str:
-    """Return JSON as it is written to files.
-
-    Example: ``as_json({"a": 1})``
-    """
+    """Return JSON as it is written to files."""
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

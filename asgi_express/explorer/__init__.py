@@ -1,9 +1,4 @@
-"""The explorer: a page that shows what an application is made of, and the way each request takes through it.
-
-::
-
-    app.use("/_explorer", explorer(app))
-"""
+"""The explorer: a page that shows what an application is made of, and the way each request takes through it."""
 
 from asgi_express.explorer._explorer import explorer
 

@@ -56,12 +56,12 @@ def explorer(router: Router, *, guard: HandlerSpec | None = None, requests: int 
         TypeError: ``router`` is no router.
         ValueError: ``requests`` is out of range.
 
-    Example::
+    Examples::
 
         app = Express(env="development")
         app.use("/_explorer", explorer(app))
 
-        app.use("/_explorer", explorer(app, guard=require_admin))  # in production
+        app.use("/_explorer", explorer(app, guard=require_admin))
     """
     if not isinstance(router, Router):
         msg = f"explorer: expected a Router or an Express, got {router!r}"

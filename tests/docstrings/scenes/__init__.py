@@ -15,6 +15,7 @@ from tests.docstrings.scenes import (
     state,
     tokens,
 )
+from tests.docstrings.scenes import actions, applications, gateway, guards, requests, responses, state, tokens, tools
 
 SCENES: dict[str, Scene] = {
     **actions.SCENES,
@@ -26,6 +27,7 @@ SCENES: dict[str, Scene] = {
     **responses.SCENES,
     **state.SCENES,
     **tokens.SCENES,
+    **tools.SCENES,
 }
 
 _DEFAULTS: dict[str, Scene] = {
