@@ -7,6 +7,7 @@ import logging
 import re
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +17,10 @@ import pytest
 
 from asgi_express.gateway._middleware import _registered
 from tests.cli.terminal import answers, command, free_port, interrupting, program, write
+from tests.gateway.certificates import Authority
 from tests.gateway.serving import ROUTER, entries, route
 
+ROOT = Path(__file__).parent.parent.parent
 SERVICE = '- {{name: gateway, kind: http.service, addr: "127.0.0.1:{port}"}}\n'
 
 
@@ -66,6 +69,20 @@ async def test_serve_answers_at_once_reloads_and_ends_with_0(here: Path) -> None
         assert "Traceback" not in "".join(running.lines)
 
 
+async def test_the_example_of_the_gateway_answers_at_once(tmp_path: Path) -> None:
+    port, database = str(free_port()), str(tmp_path / "users.db")
+    async with (
+        program("serve", "examples/gateway/app.yaml", cwd=ROOT, PORT=port, USERS_DB=database) as running,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        await running.until("app:gateway listens on")
+        assert (await client.get("/api/v1/users")).status_code == 401
+        login = await client.post("/api/v1/session", json={"id": "ada", "password": "enchantress"})
+        headers = {"Authorization": f"Bearer {login.json()['token']}"}
+        assert (await client.get("/api/v1/users", headers=headers)).json()[0]["name"] == "Ada"
+        assert await running.end(signal.SIGTERM) == 0
+
+
 async def test_serve_without_reload_takes_new_files_on_sighup_only(here: Path) -> None:
     gateway(here)
     async with program("serve", cwd=here) as running, httpx2.AsyncClient() as client:
@@ -76,6 +93,24 @@ async def test_serve_without_reload_takes_new_files_on_sighup_only(here: Path) -
         await running.until("the gateway was reloaded")
         assert (await client.get(url)).text == "changed"
         assert await running.end(signal.SIGINT) == 0
+
+
+async def test_serve_encrypts_where_the_file_says_so(here: Path) -> None:
+    authority = Authority(here)
+    authority.certify("server")
+    secure = """\
+    - name: gateway
+      kind: http.service
+      addr: "127.0.0.1:0"
+      tls: {mode: manual, cert: file://server.pem, key: file://server.key}
+    """
+    write(here / "handlers.py", "def hello(req, res):\n    res.send('hi')\n")
+    (here / "app.yaml").write_text(entries(ROUTER, route("GET", "/hello", "hello"), service=secure))
+    trusting = ssl.create_default_context(cafile=here / "ca.pem")
+    async with program("serve", cwd=here) as running, httpx2.AsyncClient(verify=trusting) as client:
+        url = (await running.until("app:gateway listens on https://127.0.0.1:")).split()[-1]
+        assert (await client.get(f"{url}/api/hello")).text == "hi"
+        assert await running.end(signal.SIGTERM) == 0
 
 
 def test_serve_runs_several_services_side_by_side(here: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from asgi_express import Express, MisuseError, Router, next_app
 from asgi_express._dispatch import Walk
 from asgi_express.explorer import explorer
 from asgi_express.explorer._recorder import Recorder
+from asgi_express.gateway import load
 from tests.asgi import PATIENCE, Answer, Client, Socket, ask
+from tests.gateway.serving import ROUTER, project, route
 
 LOCAL = {"host": "localhost:3000"}
 
@@ -389,11 +392,9 @@ def test_a_number_of_requests_that_cannot_be_is_refused(wrong: Any) -> None:
 
 
 def test_what_is_no_router_is_refused() -> None:
+    wrong: Any = object()
     with pytest.raises(TypeError, match="explorer: expected a Router or an Express"):
-        explorer(show)  # type: ignore[arg-type]
-
-
-def show() -> None: ...
+        explorer(wrong)
 
 
 def test_one_application_has_one_explorer() -> None:
@@ -414,6 +415,20 @@ async def test_it_looks_into_a_router_from_a_host() -> None:
     assert (await ask(host, "/_explorer/", headers=LOCAL)).status == 200
     (trace,) = await requests(host)
     assert (trace["path"], trace["spans"][-1]["path"]) == ("/api/x", "/api/x")
+
+
+async def test_it_looks_into_a_service_of_a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASGI_EXPRESS_ENV", "development")
+    source = project(
+        tmp_path, ROUTER, route("GET", "/hello", "hello"), handlers="def hello(req, res): res.send('hi')\n"
+    )
+    gateway = load(source)
+    app = Express()
+    app.use("/_explorer", explorer(gateway.router_of("app:gateway")))
+    app.mount("/", gateway)
+    assert (await ask(app, "/api/hello")).text == "hi"
+    (trace,) = await requests(app)
+    assert [span["name"] for span in trace["spans"] if span["kind"] == "route"] == ["app:get_hello"]
 
 
 async def test_without_an_explorer_the_ordinary_walk_runs() -> None:
