@@ -43,14 +43,19 @@ leaves = st.one_of(
     st.tuples(st.just("guard"), st.booleans()),
     st.tuples(st.just("route"), paths, st.sampled_from(["get", "post", "all"]), st.integers(1, 3), st.booleans()),
 )
-trees = st.recursive(
-    st.lists(leaves, max_size=7),
-    lambda below: st.lists(
-        st.one_of(leaves, st.tuples(st.sampled_from(["router", "express", "wrapped", "inline"]), paths, below)),
-        max_size=7,
-    ),
-    max_leaves=40,
-)
+
+
+def trees_of(*routers: str) -> st.SearchStrategy[list[Any]]:
+    """Return trees with these kinds of routers in them."""
+    return st.recursive(
+        st.lists(leaves, max_size=7),
+        lambda below: st.lists(st.one_of(leaves, st.tuples(st.sampled_from(routers), paths, below)), max_size=7),
+        max_leaves=40,
+    )
+
+
+trees = trees_of("router", "express", "inline", "wrapped")
+requests = st.lists(st.tuples(st.sampled_from(METHODS), st.sampled_from(TARGETS)), min_size=4, max_size=8)
 
 
 class Through:

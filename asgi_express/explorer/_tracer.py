@@ -25,6 +25,8 @@ from asgi_express.types import Message, Receive, Scope, Send
 
 __all__ = ["TracedWalk"]
 
+_MAX_METHOD = 32
+
 
 class _Open:
     """A layer that is running.
@@ -59,7 +61,8 @@ class TracedWalk(Walk):
         self._send_on = send
         self._is_matched = False
         self.hidden = False
-        self._trace: Trace = recorder.open("WEBSOCKET" if scope["type"] == "websocket" else scope["method"])
+        method: str = "WEBSOCKET" if scope["type"] == "websocket" else scope["method"]
+        self._trace: Trace = recorder.open(method[:_MAX_METHOD])  # a client may invent one of any length
         super().__init__(router, scope, receive, self._noting)
         self._note("router", name_of(type(router)), self._base or "/", 0)
 
