@@ -15,7 +15,8 @@ from tests.test_explain import Stack, requests, trees_of
 
 def recorder_of(app: Express) -> Recorder:
     """Return where the walks of an app are recorded."""
-    recorder = app._walk.args[0]  # type: ignore[attr-defined] # a partial of TracedWalk
+    walk: Any = app._walk  # a partial of TracedWalk
+    recorder = walk.args[0]
     assert isinstance(recorder, Recorder)
     return recorder
 
