@@ -59,6 +59,7 @@ BLOCKS: dict[str, list[Block]] = {
     ],
     "examples/gateway/README.md": [
         Block({"/": (ROOT / "examples/gateway/public/index.html").read_text("utf-8")}, at_home)
+    ],
     "docs/explorer.md": [
         Block({"/users/7": "user 7"}),
         Block({"/": "Welcome"}),

@@ -14,8 +14,8 @@ from tests.docstrings.scenes import (
     responses,
     state,
     tokens,
+    tools,
 )
-from tests.docstrings.scenes import actions, applications, gateway, guards, requests, responses, state, tokens, tools
 
 SCENES: dict[str, Scene] = {
     **actions.SCENES,
