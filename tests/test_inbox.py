@@ -186,6 +186,32 @@ async def test_a_reader_that_gave_up_waiting_can_try_again() -> None:
     assert (await post(answering(handler), client=client)).body == BODY
 
 
+async def test_a_reader_takes_over_from_one_that_gave_up() -> None:
+    go = asyncio.Event()
+
+    class Stalling(Client):
+        asked = 0
+
+        async def receive(self) -> dict[str, Any]:
+            self.asked += 1
+            await go.wait()
+            return await super().receive()
+
+    async def handler(req: Any, res: Any) -> None:
+        first, second, third = (asyncio.ensure_future(req.read()) for _ in range(3))
+        while not client.asked:
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        go.set()
+        assert await second == await third
+        res.send(await req.read())
+
+    client = Stalling(CHUNKS)
+    assert (await post(answering(handler), client=client)).body == BODY
+    assert client.asked == len(CHUNKS) + 1
+
+
 async def test_two_tasks_can_read_one_body() -> None:
     async def handler(req: Any, res: Any) -> None:
         bodies = await asyncio.gather(*(req.read() for _ in range(5)))

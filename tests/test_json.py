@@ -115,6 +115,11 @@ def deep(levels: int) -> list[Any]:
     return value
 
 
+def test_a_value_that_contains_itself_is_one_with_an_indent_too() -> None:
+    with pytest.raises(ValueError, match="Circular"):
+        dumps(ring(), spaces=2)
+
+
 class Endless:
     def to_json(self) -> Endless:
         return Endless()

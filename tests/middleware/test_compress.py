@@ -931,6 +931,13 @@ async def test_identical_bodies_are_compressed_once_for_each_coding(encoded: lis
     assert answers[2].raw_headers == answers[0].raw_headers
 
 
+@pytest.mark.parametrize("body", [b"", b"short"])
+async def test_a_body_that_turns_out_to_be_short_is_left_alone_and_not_kept(encoded: list[str], body: bytes) -> None:
+    answer = await get(Compress(sending(start(), piece(body)), cache_bytes="1mb"))
+    assert (answer.body, answer.headers.get("content-encoding")) == (body, None)
+    assert encoded == []
+
+
 async def test_two_bodies_of_one_tag_are_not_taken_for_each_other() -> None:
     bodies = [TEXT, TEXT.upper()]
 
