@@ -11,6 +11,7 @@ measured against that app without a middleware.
 
 import argparse
 import asyncio
+import time
 from functools import partial
 from typing import Any
 
@@ -62,6 +63,28 @@ class Engine:
         await self.app(scope, receive, send)
 
 
+class Marking(Engine):
+    """A middleware around ``limits`` that says how much is left, as slowapi's does."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Count, run the app, and mark its answer."""
+        key = scope["client"][0]
+        assert await self.limiter.hit(self.item, key)
+        left = await self.limiter.get_window_stats(self.item, key)
+        marks = [
+            (b"x-ratelimit-limit", b"%d" % self.item.amount),
+            (b"x-ratelimit-remaining", b"%d" % left.remaining),
+            (b"x-ratelimit-reset", b"%d" % (left.reset_time - time.time())),
+        ]
+
+        async def marking(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *marks]}
+            await send(message)
+
+        await self.app(scope, receive, marking)
+
+
 def starlette() -> Starlette:
     return Starlette(routes=[Route("/", Endpoint())])
 
@@ -84,6 +107,7 @@ CANDIDATES: dict[str, tuple[App, str | None]] = {
     "asgi-express, fixed window": (ours(inner, "fixed_window"), "app"),
     "asgi-express, sliding window": (ours(inner, "sliding_window"), "app"),
     "limits, fixed window, no headers": (Engine(inner), "app"),
+    "limits, fixed window, three headers": (Marking(inner), "app"),
     "Starlette": (starlette(), None),
     "slowapi, fixed window": (slowapi(), "Starlette"),
 }

@@ -94,6 +94,8 @@ class MemoryHome:
     async def take(self, charges: Sequence[Charge]) -> list[Taken]:
         """Decide about the charges."""
         now = self._clock()
+        if len(charges) == 1:  # nearly always
+            return [self._take_one(charges[0], now)]
         places = [self._place(charge, now, len(charges)) for charge in charges]
         steps = [self._decide(charge, place, now) for charge, place in zip(charges, places, strict=True)]
         if all(step.decision.allowed for step in steps):
@@ -105,6 +107,13 @@ class MemoryHome:
                 if step.decision.allowed:  # and yet not taken
                     steps[index] = self._decide(charge._replace(cost=0), place, now)
         return [Taken(*each) for each in zip(charges, [step.decision for step in steps], places, strict=True)]
+
+    def _take_one(self, charge: Charge, now: float) -> Taken:
+        place = self._place(charge, now, 1)
+        step = self._decide(charge, place, now)
+        if step.decision.allowed and charge.cost:
+            self._keep(place, step)
+        return Taken(charge, step.decision, place)
 
     async def give_back(self, taken: Sequence[Taken]) -> None:
         """Undo charges."""

@@ -148,6 +148,10 @@ class RateLimitUsage:
             await self._home.give_back(costly)
 
 
+_LEGACY = (b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset")
+_DRAFT = (b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset")
+
+
 def limit_headers(
     generation: str | None, usage: RateLimitUsage, present: Sequence[tuple[bytes, bytes]]
 ) -> list[tuple[bytes, bytes]]:
@@ -156,22 +160,22 @@ def limit_headers(
     ``Retry-After`` comes with every refusal. Where a limit further in has told its numbers, those stay alone; the lists
     of ``draft-8`` are joined.
     """
-    retry_after, taken = usage.retry_after, usage.taken
-    pairs = [(b"retry-after", b"%d" % retry_after)] if usage.limited and retry_after else []
+    retry_after, taken = usage.retry_after if usage.limited else 0, usage.taken
+    pairs = [(b"retry-after", b"%d" % retry_after)] if retry_after else []
     if generation is None or not taken:
         return pairs
     if generation == "draft-8":
         return [*pairs, *_draft_8(taken)]
-    prefix = b"x-ratelimit-" if generation == "legacy" else b"ratelimit-"
-    if any(name.lower() == prefix + b"limit" for name, _ in present):
+    limit, remaining, reset = _LEGACY if generation == "legacy" else _DRAFT
+    if limit in [name.lower() for name, _ in present]:
         return pairs
     tightest = taken[0] if len(taken) == 1 else min(taken, key=_tightness)
     rule, decision = tightest.charge.rule, tightest.decision
     window = b"%d" % math.ceil(rule.window)
     pairs += [
-        (prefix + b"limit", b"%d" % rule.requests),
-        (prefix + b"remaining", b"%d" % decision.remaining),
-        (prefix + b"reset", b"%d" % math.ceil(max(decision.full, decision.retry))),
+        (limit, b"%d" % rule.requests),
+        (remaining, b"%d" % decision.remaining),
+        (reset, b"%d" % math.ceil(max(decision.full, decision.retry))),
     ]
     if generation == "legacy":
         return [*pairs, (b"x-ratelimit-window", window)]

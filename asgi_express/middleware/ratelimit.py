@@ -160,6 +160,8 @@ class RateLimit:
         check_flags("RateLimit", dry_run=dry_run)
         self._skip = skip
         self._allow, self._deny = _networks("allow", allow), _networks("deny", deny)
+        self._frees_some = skip is not None or self._allow is not None
+        self._counts_running = any(limit.rule.kind == Concurrency.kind for limit in self._limits)
         self._headers = headers
         self._on_limited = on_limited or _too_many
         self._dry_run = dry_run
@@ -168,7 +170,7 @@ class RateLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request pass, or refuse it."""
-        if scope["type"] not in ("http", "websocket") or await self._is_free(scope):
+        if scope["type"] not in ("http", "websocket") or (self._frees_some and await self._is_free(scope)):
             await self.app(scope, receive, send)
             return
         if self._deny is not None and self._deny(client_address(scope), 0):
@@ -186,18 +188,20 @@ class RateLimit:
             else:
                 if usage.limited:
                     _log.warning("dry run: %s would have been refused for %d s", usage, usage.retry_after)
-                await self._pass(scope, receive, send, usage)
+                send = self._marking(usage, send)
+                if self._messages is not None and scope["type"] == "websocket":
+                    receive, send = await self._guarded(self._messages, scope, receive, send)
+                await self.app(scope, receive, send)
         finally:
-            await usage.end()
+            if self._counts_running:
+                await usage.end()
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, usage: RateLimitUsage) -> None:
-        send = self._marking(usage, send)
-        if self._messages is not None and scope["type"] == "websocket":
-            key = await self._messages.read(scope)
-            if key is not None:
-                guard = _MessageGuard(self, self._messages, key, receive, send)
-                receive, send = guard.receive, guard.send
-        await self.app(scope, receive, send)
+    async def _guarded(self, messages: _Compiled, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        key = await messages.read(scope)
+        if key is None:
+            return receive, send
+        guard = _MessageGuard(self, messages, key, receive, send)
+        return guard.receive, guard.send
 
     async def _is_free(self, scope: Scope) -> bool:
         if self._allow is not None and self._allow(client_address(scope), 0):
