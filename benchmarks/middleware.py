@@ -90,7 +90,7 @@ async def ratelimit() -> list[Contest]:
     apps = middleware_ratelimit.CANDIDATES
     peers = [
         Candidate(name, apps[name][0], apps[base][0])
-        for name, base in (("slowapi, fixed window", "Starlette"), ("limits, fixed window, no headers", "app"))
+        for name, base in (("slowapi, fixed window", "Starlette"), ("limits, fixed window, three headers", "app"))
     ]
     return [
         Contest(middleware_ratelimit.CASE, Candidate(name, apps[name][0], middleware_ratelimit.inner), peers)
