@@ -34,7 +34,9 @@ class Continuation:
             raise MisuseError(msg)
         self.state = self.CALLED
         self.value = signal
-        self._walk.res._wake()
+        waiter = self._walk.res._waiter
+        if waiter is not None:
+            waiter.set()
         return self
 
     def __await__(self) -> Generator[Any, None, None]:

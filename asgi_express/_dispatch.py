@@ -120,6 +120,9 @@ class Walk(Selection):
                     started = time.perf_counter() if self._development else 0.0
                     if kind == 2:
                         result = handler.fn(req, res)
+                    elif kind == 3:
+                        following = Continuation(self, handler)
+                        result = handler.fn(req, res, following)
                     elif kind < 2:
                         result = handler.fn(req) if kind else handler.fn()
                     else:
@@ -132,7 +135,7 @@ class Walk(Selection):
                             result = await result
                         if result is not None and result is not res:
                             await self._take(result)
-                    if not res._complete:
+                    if (res._ended or res._chunks or res._deferred is not None) and not res._complete:
                         await res._push()
                     if kind == SOCKET:
                         await self._close_socket(1000)
@@ -156,7 +159,8 @@ class Walk(Selection):
             if following is not None:
                 state, following.state = following.state, Continuation.OVER
                 if state == Continuation.CALLED:
-                    self.signal(following.value)
+                    if following.value is not None or self.error is not None:
+                        self.signal(following.value)
                     continue
                 if state == Continuation.RAN:
                     return
@@ -168,12 +172,10 @@ class Walk(Selection):
             self.signal(self._unanswered(handler, error))
 
     def _call(self, handler: Handler, following: Continuation) -> Any:
-        """Call a handler that takes ``next``."""
+        """Call a handler of the rarer kinds, which take ``next``."""
         kind = handler.kind
         fn = handler.fn
         req, res = self.req, self.res
-        if kind == 3:
-            return fn(req, res, following)
         if kind == ERROR:
             error, self.error = self.error, None
             return fn(error, req, res, following)
