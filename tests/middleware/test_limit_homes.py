@@ -118,6 +118,15 @@ async def test_asking_takes_nothing(open_home: Any, redis_server: RedisServer) -
             assert [each.decision.remaining for each in await home.take([charge(cost=0)])] == [8]
 
 
+@BOTH
+async def test_asking_of_several_takes_of_the_others(open_home: Any, redis_server: RedisServer) -> None:
+    async with open_home(redis_server, Clock()) as home:
+        taken = await home.take([charge("asked", cost=0), charge("charged", cost=8)])
+        assert [each.decision.remaining for each in taken] == [8, 0]
+        assert not await admits(home, charge("charged"))
+        assert await admits(home, charge("asked", cost=8))
+
+
 @pytest.mark.parametrize("name", list(RULES)[:3])
 async def test_redis_decides_as_memory_does(name: str, redis_server: RedisServer) -> None:
     chance, clock = random.Random(name), Clock()
