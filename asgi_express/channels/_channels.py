@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -293,7 +294,8 @@ class Channels:
         """Call one subscriber, note what came of it, and tell whether it ends the publish."""
         try:
             value = await subscription.call(data, delivery) if await subscription.wants(data) else None
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as caught:
+            error = _failure(caught)
             error.add_note(f"in {subscription!r}, called for {delivery.channel!r}")
             outcome.errors.append(error)
             return False
@@ -380,3 +382,22 @@ class Channels:
         """
         async with self:
             yield
+
+
+def _failure(error: Exception | asyncio.CancelledError) -> Exception:
+    """Return what a subscriber raised as an error, unless it is the publish that is cancelled.
+
+    A subscriber that waited for something that was cancelled has failed, and nothing else: it must not end the
+    listening of the whole process in silence.
+
+    Raises:
+        asyncio.CancelledError: the publish is cancelled.
+    """
+    if isinstance(error, Exception):
+        return error
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    failure = RuntimeError("what the subscriber waited for was cancelled")
+    failure.__cause__ = error
+    return failure

@@ -238,6 +238,24 @@ async def test_errors_before_a_cancellation_go_to_the_log(caplog: pytest.LogCapt
     assert "ValueError: no disk" in caplog.text
 
 
+async def give_up() -> None:
+    """Wait for something that is cancelled."""
+    given_up = asyncio.ensure_future(asyncio.sleep(60))
+    given_up.cancel()
+    await given_up
+
+
+async def test_a_subscriber_whose_work_was_cancelled_has_failed_and_cancels_nothing_else() -> None:
+    channels = Channels()
+    channels.subscribe("data:user", give_up)
+    channels.subscribe("data", lambda: "called all the same")
+    with pytest.raises(PublishErrors) as caught:
+        await channels.publish("data:user")
+    (error,) = caught.value.exceptions
+    assert (type(error), type(error.__cause__)) == (RuntimeError, asyncio.CancelledError)
+    assert caught.value.outcome.results == ["called all the same"]
+
+
 async def test_a_cancellation_without_errors_is_one(caplog: pytest.LogCaptureFixture) -> None:
     channels = Channels()
     begun = asyncio.Event()

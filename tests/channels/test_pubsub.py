@@ -15,6 +15,7 @@ from asgi_express import Express, MisuseError
 from asgi_express.channels import Channels, Delivery, PublishErrors, PubSub, Stop, event
 from asgi_express.channels._line import read
 from asgi_express.stores import StoreUnavailable
+from tests.channels.test_channels import give_up
 from tests.channels.waiting import PATIENCE, until
 from tests.stores.redis_server import RedisServer
 
@@ -75,6 +76,16 @@ async def test_messages_of_one_process_arrive_in_order(redis_server: RedisServer
             await one.publish("n", number)
         await until(lambda: len(seen) == 500)
     assert [data for _, data, _ in seen] == list(range(500))
+
+
+async def test_a_subscriber_whose_work_was_cancelled_does_not_end_the_listening(redis_server: RedisServer) -> None:
+    one, two = channels_of(redis_server), channels_of(redis_server)
+    two.subscribe("n", give_up)
+    seen = collecting(two, "n")
+    async with one, two:
+        await one.publish("n", 1)
+        await one.publish("n", 2)
+        await until(lambda: len(seen) == 2)
 
 
 async def test_an_event_of_a_class_arrives_as_one_where_the_class_is_known(redis_server: RedisServer) -> None:
