@@ -153,7 +153,8 @@ class Actions(Router):
     def before_filter(self, fn: Action) -> Action:
         """Run a function before every action and ``default_route``; if it writes, that is the answer.
 
-        What it returns does not matter, only what it gives to ``self.write``. Returns the function: it is a decorator.
+        What it returns does not matter, only what it gives to ``self.write``, or sends with ``self.res``. Returns the
+        function: it is a decorator.
 
         Raises:
             TypeError: it is not callable.

@@ -35,7 +35,7 @@ async def call(fn: Callable[..., Any], *args: Any) -> Any:
 
 
 async def run_filter(fn: Action, request: ActionRequest) -> bool:
-    """Run a filter; tell whether it has written, and so answered in place of the action."""
+    """Run a filter; tell whether it has written, or used ``self.res``, and so answered in place of the action."""
     request._wrote = False
     await call(fn, request)
-    return request._wrote
+    return request._wrote or request.res.finished or request.res.headers_sent

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asgi_express import Express, MisuseError, Router, UrlError
-from asgi_express.actions import ActionRequest, Actions, json_params
+from asgi_express.actions import ActionRequest, Actions, json_params, respond_to
 from asgi_express.actions._params import add_params, query_params
 from tests.asgi import Answer, ask
 
@@ -241,6 +241,27 @@ async def test_cookie_attributes_are_text_a_mapping_or_nothing() -> None:
     assert sent[2:] == ["nothing=3; Path=/", "empty=4"]
 
 
+@pytest.mark.parametrize(
+    ("attributes", "sent"),
+    [
+        (None, "a=; Path=/; Expires={}"),
+        ({"path": "/shop", "domain": "example.com", "max_age": 60}, "a=; Domain=example.com; Path=/shop; Expires={}"),
+        ("Expires=Sun, 01 Jan 2040 00:00:00 GMT; Max-Age=9; Path=/shop; Secure", "a=; Expires={}; Path=/shop; Secure"),
+        ("", "a=; Expires={}"),
+    ],
+)
+async def test_a_cookie_is_forgotten_with_the_path_and_domain_it_was_set_with(attributes: Any, sent: str) -> None:
+    app = Actions()
+    app.cookie_attributes = lambda self, name, value: attributes
+
+    @app.match("/")
+    def home(self: Any) -> None:
+        del self.cookies["a"]
+
+    got = await ask(app, "/", headers={"cookie": "a=1"})
+    assert got.headers["set-cookie"] == sent.format("Thu, 01 Jan 1970 00:00:00 GMT")
+
+
 async def test_attributes_cannot_smuggle_in_a_header() -> None:
     app = Actions()
     app.cookie_attributes = lambda self, name, value: "Path=/\r\nX-Evil: 1"
@@ -411,6 +432,22 @@ async def test_a_filter_runs_before_the_action_and_answers_if_it_writes() -> Non
     assert (refused.status, refused.headers["location"]) == (302, "/sign-in")
     assert (await ask(app, "/?user")).text == "home"
     assert seen == ["home", "home", "second"]
+
+
+@pytest.mark.parametrize("place", ["filter", "respond_to"])
+async def test_a_filter_that_answers_with_res_keeps_the_action_from_running_as_well(place: str) -> None:
+    ran: list[str] = []
+
+    def refuse(self: Any) -> None:
+        self.res.status(403).send("not you")
+
+    app = Actions()
+    if place == "filter":
+        app.before_filter(refuse)
+    action = respond_to(GET=lambda self: ran.append("ran"), **({} if place == "filter" else {"before": refuse}))
+    app.match("/", action)
+    got = await ask(app, "/")
+    assert (got.status, got.text, ran) == (403, "not you", [])
 
 
 # -- addresses
