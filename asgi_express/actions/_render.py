@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ __all__ = ["render"]
 
 _log = logging.getLogger("asgi_express.actions")
 
+_ENDS = re.compile(r"\s*(?:expires|max-age)\s*(?:=|\Z)", re.IGNORECASE)
+
 
 async def render(request: ActionRequest) -> None:
-    """Answer as the options say. What may fail comes first, so that nothing of it is in the answer to the error.
+    """Answer as the options say; where that fails, nothing of it is in the answer to the error.
 
     Raises:
         MisuseError: a redirect leads elsewhere, or a view has no name.
@@ -42,6 +45,18 @@ async def render(request: ActionRequest) -> None:
         _check_redirect(request, target)
     page = "" if "json" in options or target is not None else await _page(request)
     cookies = [await _cookie(request, name, value) for name, value in request.cookies.assigned.items()]
+    before = res.status_code, dict(res._headers)
+    try:
+        _answer(request, target, page, cookies)
+    except Exception:
+        if not res.headers_sent:
+            res._status, res._headers = before
+        raise
+
+
+def _answer(request: ActionRequest, target: str | None, page: str, cookies: list[str]) -> None:
+    options = request.options
+    res = request.res
     if options.get("status") is not None:
         res.status(options["status"])
     if options.get("headers"):
@@ -113,13 +128,22 @@ async def _view(request: ActionRequest, view: Any) -> str:
 
 async def _cookie(request: ActionRequest, name: str, value: str | None) -> str:
     app = request.app
-    if value is None:
-        return serialize_cookie(name, "", expires=0, http_only=True)
     if name == app._csrf_cookie:
         secure = request.req.express.secure
-        return serialize_cookie(name, value, http_only=True, same_site="lax", secure=secure)
-    attributes = await call(app.cookie_attributes, request, name, value)
+        ends = {"expires": 0} if value is None else {}
+        return serialize_cookie(name, value or "", http_only=True, same_site="lax", secure=secure, **ends)
+    attributes = await call(app.cookie_attributes, request, name, value or "")
+    if value is None:
+        return _forgotten(name, attributes)
     if isinstance(attributes, str):
         pair = serialize_cookie(name, value, path=None)
         return f"{pair}; {attributes}" if attributes else pair
     return serialize_cookie(name, value, **(attributes or {}))
+
+
+def _forgotten(name: str, attributes: Any) -> str:
+    """Return what makes a client forget a cookie, which it does only with the path and domain it was set with."""
+    if not isinstance(attributes, str):
+        return serialize_cookie(name, "", **{**(attributes or {}), "max_age": None, "expires": 0})
+    kept = [each.strip() for each in attributes.split(";") if not _ENDS.match(each)]
+    return "; ".join(filter(None, [serialize_cookie(name, "", path=None, expires=0), *kept]))

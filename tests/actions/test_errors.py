@@ -195,3 +195,18 @@ async def test_after_the_answer_has_begun_an_error_goes_to_the_server() -> None:
     app.handle_error = lambda self, err, trace: "too late"
     with pytest.raises(ValueError, match="late"):
         await ask(app, "/")
+
+
+@pytest.mark.parametrize("failing", [{"json": object()}, {"headers": {"X-A": "1", "X-B": "a\r\nb"}}])
+async def test_nothing_of_an_answer_that_failed_is_in_the_answer_to_the_error(failing: dict[str, Any]) -> None:
+    app = Actions()
+
+    @app.match("/")
+    def home(self: Any) -> Any:
+        self.cookies["a"] = "1"
+        return {"status": 201, "headers": {"X-A": "1"}, "content_type": "text/csv", **failing}
+
+    app.handle_error = lambda self, err, trace: "sorry"
+    got = await ask(app, "/")
+    assert (got.status, got.text, got.headers["content-type"]) == (500, "sorry", "text/html; charset=utf-8")
+    assert not {"x-a", "set-cookie"} & set(got.headers)
