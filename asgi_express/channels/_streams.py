@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["BacklogFull", "DeadLetter", "Streams"]
 
 _log = logging.getLogger("asgi_express.channels")
-
-# Entries read at once: they are done one after the other.
-_BATCH = 16
 
 # Seconds that one reading waits for entries.
 _BLOCK = 5.0
@@ -179,8 +176,10 @@ class Streams:
             await self._join()
             listening()
             while True:
-                await self._work(await self._left_behind(), deliver)
-                await self._work(await self._next(connection), deliver)
+                # One at a time: Redis counts as tried what was read, and what waits here others could do.
+                entry = await self._left_behind() or await self._next(connection)
+                if entry is not None:
+                    await self._work(*entry, deliver)
 
         try:
             if not self._group:
@@ -207,45 +206,48 @@ class Streams:
         except StoreUnavailable as error:
             _log.warning("a consumer could not be taken off the stream %r: %s", self._stream, error)
 
-    async def _left_behind(self) -> list[tuple[bytes, Any, int]]:
-        """Take over what nobody works on any more, that which failed here included."""
+    async def _left_behind(self) -> tuple[bytes, Any, int] | None:
+        """Take over an entry that nobody works on any more, one that failed here included."""
         idle = round(self._claim_after * 1000)
         key, group = self._stream, self._group
-        claimed = await self._store.execute("XAUTOCLAIM", key, group, self._consumer, idle, "0-0", "COUNT", _BATCH)
-        found = []
-        for number, fields in claimed[1]:
-            pending = await self._store.execute("XPENDING", key, group, number, number, 1, idempotent=True)
-            found.append((number, fields, pending[0][3] if pending else 1))
-        return found
+        start = b"0-0"
+        while True:  # each time Redis looks at ten entries
+            command = ("XAUTOCLAIM", key, group, self._consumer, idle, start, "COUNT", 1)
+            start, claimed, *_ = await self._store.execute(*command)
+            if claimed:
+                number, fields = claimed[0]
+                pending = await self._store.execute("XPENDING", key, group, number, number, 1, idempotent=True)
+                return number, fields, pending[0][3] if pending else 1
+            if start == b"0-0":
+                return None
 
-    async def _next(self, connection: Any) -> list[tuple[bytes, Any, int]]:
-        """Wait for entries that no process of the group has seen."""
+    async def _next(self, connection: Any) -> tuple[bytes, Any, int] | None:
+        """Wait for an entry that no process of the group has seen."""
         wait = min(_BLOCK, self._claim_after / 2)
         who = ("GROUP", self._group, self._consumer)
-        limits = ("COUNT", _BATCH, "BLOCK", round(wait * 1000) or 1)  # BLOCK 0 would be for ever
+        limits = ("COUNT", 1, "BLOCK", round(wait * 1000) or 1)  # BLOCK 0 would be for ever
         await connection.send_command("XREADGROUP", *who, *limits, "STREAMS", self._stream, ">")
         async with asyncio.timeout(wait + self._timeout):
             reply = await self._read(connection)
         if not reply:
-            return []
+            return None
         # a list of pairs in RESP2, a mapping in RESP3
         ((_, entries),) = reply.items() if isinstance(reply, dict) else reply
-        return [(number, fields, 1) for number, fields in entries]
+        ((number, fields),) = entries
+        return number, fields, 1
 
-    async def _work(self, entries: Iterable[tuple[bytes, Any, int]], deliver: Deliver) -> None:
-        in_hand = {number: None for number, _, _ in entries}
-        if not in_hand:
-            return
-        keeping = asyncio.ensure_future(self._keep(in_hand))
+    async def _work(self, number: bytes, fields: Any, attempt: int, deliver: Deliver) -> None:
+        keeping = asyncio.ensure_future(self._keep(number))
+        is_done = False
         try:
-            for number, fields, attempt in entries:
-                await self._handle(number, fields, attempt, deliver)
-                del in_hand[number]
+            await self._handle(number, fields, attempt, deliver)
+            is_done = True
         finally:
             keeping.cancel()
             await asyncio.wait([keeping])
-            if in_hand:
-                await self._give_back(in_hand)
+            if not is_done:
+                # Let others have it at once.
+                await self._touch(number, idle=round(self._claim_after * 1000))
 
     async def _handle(self, number: bytes, fields: Any, attempt: int, deliver: Deliver) -> None:
         text = _pairs(fields).get(b"message", b"")
@@ -269,20 +271,16 @@ class Streams:
         what = (self._group, number, text, error.encode(errors="replace")[:_MAX_ERROR])
         await self._store.execute("EVAL", BURY, *keys, self._max_dead, *what)
 
-    async def _keep(self, in_hand: dict[bytes, None]) -> None:
-        """Say now and then that the entries are being worked on."""
+    async def _keep(self, number: bytes) -> None:
+        """Say now and then that an entry is being worked on."""
         while True:
             await asyncio.sleep(self._claim_after / 3)
-            await self._touch(in_hand, idle=0)
+            await self._touch(number, idle=0)
 
-    async def _give_back(self, in_hand: dict[bytes, None]) -> None:
-        """Let others have at once what this process does not get to."""
-        await self._touch(in_hand, idle=round(self._claim_after * 1000))
-
-    async def _touch(self, in_hand: dict[bytes, None], *, idle: int) -> None:
+    async def _touch(self, number: bytes, *, idle: int) -> None:
         key, group = self._stream, self._group
         try:
-            await self._store.execute("XCLAIM", key, group, self._consumer, 0, *in_hand, "IDLE", idle, "JUSTID")
+            await self._store.execute("XCLAIM", key, group, self._consumer, 0, number, "IDLE", idle, "JUSTID")
         except StoreUnavailable as error:
             # Then they are taken over later, or sooner: a second time at worst, which was promised.
             _log.warning("the stream %r could not be told what is being worked on: %s", self._stream, error)

@@ -225,6 +225,51 @@ async def test_a_message_that_no_process_survives_is_put_aside(
     assert seen == []
 
 
+async def test_a_message_that_no_process_survives_takes_none_of_those_behind_it_along(
+    redis: Redis, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def service() -> tuple[Streams, Channels]:
+        bus = Streams(redis_server.url, group="mailer", timeout=PATIENCE, claim_after=0.02, attempts=2)
+        return bus, Channels(bus=bus)
+
+    async with channels_of(redis_server, None) as publisher:
+        await publisher.publish("deadly")
+        for number in range(3):
+            await publisher.publish("good", number)
+    for _ in range(2):
+        begun = asyncio.Event()
+
+        async def hang(data: Any, begun: asyncio.Event = begun) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        bus, channels = service()
+        channels.subscribe("deadly", hang)
+        async with channels:
+            await begun.wait()
+    bus, channels = service()
+    seen = collecting(channels, "good")
+    async with channels:
+        await until(lambda: len(seen) == 3)
+        assert [letter.channel for letter in await bus.dead()] == ["deadly"]
+    assert seen == [("good", number, 1) for number in range(3)]
+
+
+async def test_what_was_left_behind_is_found_behind_many_that_are_being_worked_on(
+    redis: Redis, redis_server: RedisServer
+) -> None:
+    async with channels_of(redis_server, None) as publisher:
+        ids = [(await publisher.publish("job", number)).id for number in range(30)]
+    await redis.xgroup_create(STREAM, "mailer", "0")
+    await redis.xreadgroup("mailer", "other", {STREAM: ">"})
+    await redis.xclaim(STREAM, "mailer", "gone", 0, [str(ids[29])], idle=2_000_000)
+    channels = channels_of(redis_server, claim_after=1000)
+    seen = collecting(channels, "job")
+    async with channels:
+        await until(lambda: seen)
+    assert seen == [("job", 29, 3)]  # read by one, claimed by the next, and now here
+
+
 # -- processes that go, slowly or at once
 
 
@@ -278,7 +323,7 @@ async def test_who_stops_gives_back_what_he_did_not_get_to_and_leaves_the_group(
         await begun.wait()
     async with two:
         await until(lambda: len(seen) == 3)
-        assert sorted((data, attempt) for _, data, attempt in seen) == [(0, 2), (1, 2), (2, 2)]
+        assert sorted((data, attempt) for _, data, attempt in seen) == [(0, 2), (1, 1), (2, 1)]
 
         async def done() -> bool:
             return await pending(redis) == 0
