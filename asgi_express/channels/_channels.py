@@ -257,6 +257,9 @@ class Channels:
         """
         if isinstance(channel, str | list | tuple):
             path = parse_name(channel)
+        elif data is not None:
+            msg = f"publish takes the name of a channel and data, or an event alone; got {channel!r} and {data!r:.200}"
+            raise TypeError(msg)
         else:
             path, data = self._learn(type(channel)), channel
         outcome = Outcome()
