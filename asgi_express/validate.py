@@ -61,7 +61,7 @@ def validate(rules: Mapping[str, str], messages: Mapping[str, str] | None = None
         messages: what to tell the client, by ``"parameter.rule"``, ``"parameter.*"`` or ``"*"``.
 
     Raises:
-        ValueError: there is no such rule, or its argument is not one.
+        ValueError: there is no such rule, its argument is not one, or it takes none.
 
     Example::
 
@@ -104,8 +104,11 @@ def _find(req: Request, parameter: str) -> Any:
 def _compile(parameter: str, text: str) -> list[tuple[str, Rule]]:
     steps = []
     for part in re.split(r"(?<!\|)\|(?!\|)", text):
-        name, _, argument = part.strip().replace("||", "|").partition(":")
+        name, colon, argument = part.strip().replace("||", "|").partition(":")
         make = _WITH_ARGUMENT.get(name)
+        if colon and name in _PLAIN:
+            msg = f"validate: {parameter!r} has {part.strip()!r}, but {name} takes no argument"
+            raise ValueError(msg)
         try:
             steps.append((name, make(argument) if make else _PLAIN[name]))
         except KeyError:

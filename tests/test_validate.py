@@ -125,6 +125,7 @@ async def test_what_is_not_there_and_not_needed_is_left_out() -> None:
     [
         ("integr", "'p' has the rule 'integr'; there are decimal, integer, ip, match:..., max:..., min:..., numeric"),
         ("", "'p' has the rule ''"),
+        ("integer:5", "'p' has 'integer:5', but integer takes no argument"),
         ("min:many", "'p' has 'min:many', whose argument cannot be read"),
         ("match:[", r"'p' has 'match:\[', whose argument cannot be read"),
     ],
