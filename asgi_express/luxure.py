@@ -244,6 +244,7 @@ class Server(RouterVerbs):
             ImportError: the extra ``server`` is not installed.
             MisuseError: ``listen`` was not called.
             RuntimeError: the application failed to start.
+            TypeError: ``err_callback`` is no function.
 
         Example::
 
@@ -255,6 +256,9 @@ class Server(RouterVerbs):
             msg = "run() comes after listen()"
             raise MisuseError(msg)
         if err_callback is not None:
+            if not callable(err_callback):
+                msg = f"run: err_callback must be a function of the message, not {err_callback!r}"
+                raise TypeError(msg)
             tell = err_callback
 
             def report(err: Any, req: Request, res: Response, next: Next) -> None:

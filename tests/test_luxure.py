@@ -133,6 +133,14 @@ def test_a_server_listens_on_a_port_that_is_free_and_closes_it() -> None:
         server.run()
 
 
+def test_an_error_callback_that_is_none_is_refused_before_it_is_needed() -> None:
+    server = Server().set_ip("127.0.0.1").listen()
+    wrong: Any = "print"
+    with pytest.raises(TypeError, match="err_callback must be a function of the message, not 'print'"):
+        server.run(wrong)
+    server.close()
+
+
 def test_an_own_socket_is_used_and_an_address_in_use_leaves_it_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as own:
         port = taken.getsockname()[1]
