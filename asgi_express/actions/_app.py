@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_express._camel import snake_case_only
 from asgi_express._handlers import ERROR, Handler, classify
 from asgi_express._layer import Layer
+from asgi_express._urls import safe_redirect_target
 from asgi_express.actions import _callbacks
 from asgi_express.actions._calls import Action
 from asgi_express.actions._entries import Entries, Entry
@@ -267,8 +268,16 @@ def _check_options(app: Actions) -> None:
     if app.session is not None and app.secret is None:
         msg = "Actions: options of the session take a secret to sign it with"
         raise TypeError(msg)
-    if isinstance(app.redirect_hosts, str):
-        msg = f"Actions: redirect_hosts is a list of hosts, got {app.redirect_hosts!r}"
+    hosts = app.redirect_hosts
+    if isinstance(hosts, str) or not isinstance(hosts, Collection) or not all(isinstance(each, str) for each in hosts):
+        msg = f"Actions: redirect_hosts is a list of hosts, got {hosts!r}"
+        raise TypeError(msg)
+    for host in hosts:
+        if not safe_redirect_target(f"https://{host}/", allowed_hosts=[host]):
+            msg = f"Actions: redirect_hosts are hosts, 'example.com' or 'example.com:8443', got {host!r}"
+            raise ValueError(msg)
+    if not (app.layout is None or app.layout is False or isinstance(app.layout, str) or callable(app.layout)):
+        msg = f"Actions: layout is the name of a view, a function or class of one, or False, got {app.layout!r}"
         raise TypeError(msg)
     classes = app.flows.values() if isinstance(app.flows, Mapping) else ()
     is_known = app.flows is None or isinstance(app.flows, (str, Mapping))

@@ -264,6 +264,9 @@ async def test_websockets_pass_the_actions_by() -> None:
     [
         ({"session": {"idle": 60}}, "take a secret"),
         ({"redirect_hosts": "example.org"}, "redirect_hosts is a list"),
+        ({"redirect_hosts": 7}, "redirect_hosts is a list"),
+        ({"redirect_hosts": [7]}, "redirect_hosts is a list"),
+        ({"layout": True}, "layout is the name of a view"),
         ({"flows": 7}, "flows are classes by name, or a package"),
         ({"flows": {"accounts": dict}}, "flows are classes by name, or a package"),
     ],
@@ -271,6 +274,12 @@ async def test_websockets_pass_the_actions_by() -> None:
 def test_wrong_options_are_refused_with_words(options: dict[str, Any], words: str) -> None:
     with pytest.raises(TypeError, match=words):
         Actions(**options)
+
+
+@pytest.mark.parametrize("host", ["https://example.org", "example.org/path", "user@example.org", ""])
+def test_a_redirect_host_that_could_never_match_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match="redirect_hosts are hosts"):
+        Actions(redirect_hosts=["example.com:8443", host])
 
 
 def test_a_short_secret_is_refused() -> None:
