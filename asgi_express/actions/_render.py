@@ -130,8 +130,8 @@ async def _cookie(request: ActionRequest, name: str, value: str | None) -> str:
     app = request.app
     if name == app._csrf_cookie:
         secure = request.req.express.secure
-        ends = {"expires": 0} if value is None else {}
-        return serialize_cookie(name, value or "", http_only=True, same_site="lax", secure=secure, **ends)
+        expires = 0 if value is None else None
+        return serialize_cookie(name, value or "", http_only=True, same_site="lax", secure=secure, expires=expires)
     attributes = await call(app.cookie_attributes, request, name, value or "")
     if value is None:
         return _forgotten(name, attributes)
