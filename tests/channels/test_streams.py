@@ -494,7 +494,7 @@ async def test_what_cannot_be_told_to_redis_is_logged(
     redis: Redis, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = Streams("unix:///no/such/redis.sock", group="mailer", timeout=PATIENCE)
-    await bus._touch({b"1-1": None}, idle=0)
+    await bus._touch(b"1-1", idle=0)
     await bus._leave()
     assert "could not be told what is being worked on" in caplog.text
     assert "a consumer could not be taken off the stream" in caplog.text

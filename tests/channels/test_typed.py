@@ -157,8 +157,9 @@ async def test_the_subscribers_of_a_class_on_a_parent_channel_are_not_given_what
 
 
 async def test_an_event_is_published_without_further_data() -> None:
+    channel: Any = Sold("pear")
     with pytest.raises(TypeError, match="the name of a channel and data, or an event alone"):
-        await Channels().publish(Sold("pear"), {"price": 3})
+        await Channels().publish(channel, {"price": 3})
 
 
 async def test_a_class_is_bound_by_its_own_decorator_and_not_by_one_above_it() -> None:
