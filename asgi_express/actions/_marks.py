@@ -130,13 +130,19 @@ def marked(cls: type) -> Iterator[Marked]:
     """Give the marked functions of a class and its bases, those of the bases first.
 
     A subclass that defines a function anew replaces it; without decorators of its own it keeps those of the base.
+
+    Raises:
+        TypeError: a class method is marked: an action is given the request object in the place of the class.
     """
     marks: dict[str, Any] = {}
     functions: dict[str, tuple[Callable[..., Any], type]] = {}
     for base in reversed(cls.__mro__):
         for name, member in vars(base).items():
-            fn: Any = member.__func__ if isinstance(member, staticmethod) else member
+            fn: Any = member.__func__ if isinstance(member, staticmethod | classmethod) else member
             routes, is_filter = getattr(fn, _ROUTES, ()), getattr(fn, _FILTER, False)
+            if (routes or is_filter) and isinstance(member, classmethod):
+                msg = f"{base.__qualname__}.{name}: an action or a filter is a plain function or a staticmethod"
+                raise TypeError(msg)
             if routes or is_filter:
                 marks[name] = (routes, is_filter)
             if name in marks:

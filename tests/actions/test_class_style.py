@@ -150,3 +150,14 @@ async def test_decorators_of_an_app_work_on_an_instance_of_a_class_too() -> None
         return "decorated"
 
     assert (await ask(site, "/decorated")).text == "decorated"
+
+
+def test_a_class_method_is_refused_as_an_action() -> None:
+    class Site(Actions):
+        @classmethod
+        @get("/")
+        def home(cls, request: Any) -> str:
+            return ""
+
+    with pytest.raises(TypeError, match=r"Site\.home: an action or a filter is a plain function or a staticmethod"):
+        Site()
