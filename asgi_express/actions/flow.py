@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from functools import wraps
 from inspect import iscoroutinefunction
@@ -63,7 +64,7 @@ def memo(method: F) -> F:
             async def user(self):
                 return await load_user(self.session["user"])
     """
-    key = f"_memo_{method.__name__}"
+    key = f"_memo_{method.__qualname__}"  # not that of the base, which it may call
 
     @wraps(method)
     def remember(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -74,7 +75,9 @@ def memo(method: F) -> F:
     @wraps(method)
     async def remember_later(self: Any, *args: Any, **kwargs: Any) -> Any:
         if key not in self.__dict__:
-            object.__setattr__(self, key, await method(self, *args, **kwargs))
+            async with self.__dict__.setdefault(f"{key} lock", asyncio.Lock()):  # who comes meanwhile waits for it
+                if key not in self.__dict__:
+                    object.__setattr__(self, key, await method(self, *args, **kwargs))
         return self.__dict__[key]
 
     return cast("F", remember_later if iscoroutinefunction(method) else remember)

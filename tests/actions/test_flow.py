@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,33 @@ async def test_memo_remembers_the_first_result_whatever_comes_later() -> None:
     Accounts.calls = 0
     assert (await ask(app_with({"accounts": Accounts}, show), "/7")).json == [1, 1, 11, 11, 12]
     assert Accounts.count.__name__ == "count"
+
+
+class Slow(Flow):
+    """A flow whose memo takes a turn of the loop."""
+
+    runs = 0
+
+    @memo
+    async def load(self) -> int:
+        await asyncio.sleep(0)
+        Slow.runs += 1
+        return Slow.runs
+
+
+class Slower(Slow):
+    @memo
+    async def load(self) -> int:
+        return 10 + await super().load()
+
+
+async def test_a_memo_runs_once_for_those_who_ask_at_the_same_time_and_may_ask_that_of_its_base() -> None:
+    async def show(self: Any) -> Any:
+        flow = self.flow("slow")
+        return {"json": await asyncio.gather(flow.load(), flow.load(), flow.load())}
+
+    Slow.runs = 0
+    assert (await ask(app_with({"slow": Slower}, show), "/7")).json == [11, 11, 11]
 
 
 async def test_flows_may_be_the_modules_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
