@@ -59,8 +59,8 @@ class RequestEvents(Router):
         publishers: the names that each request is published on, one after the other; an error in one of them does not
             keep the others from being called.
         context: functions of the context, plain or ``async``, that are called before; an error of one ends the request.
-        suffix: gives the parts that are added to the names; by default the method, in lower case, and the decoded
-            segments of the path.
+        suffix: gives the parts that are added to the names; by default the method, in lower case (of HEAD that
+            is ``get``), and the decoded segments of the path.
         lifespan: as a router's: ``channels.lifespan`` where the channels have a bus.
 
     Raises:
@@ -144,6 +144,8 @@ class RequestEvents(Router):
 def method_and_path(req: Request) -> list[str]:
     """Return the method, in lower case, and the segments of the path, decoded; empty ones are left out.
 
+    HEAD is ``get``, as in a router: its answer is that of GET, without the body (RFC 9110 section 9.3.2).
+
     Raises:
         HTTPError: 400, a segment cannot be decoded, or has control characters.
     """
@@ -152,4 +154,4 @@ def method_and_path(req: Request) -> list[str]:
         parse_name(parts)
     except ValueError as error:
         raise HTTPError(400, f"the path cannot be read: {error}") from error
-    return [req.method.lower(), *parts]
+    return ["get" if req.method == "HEAD" else req.method.lower(), *parts]

@@ -33,6 +33,12 @@ async def test_a_request_is_published_by_method_and_path(method: str, target: st
     assert (answer.status, answer.text) == (200, text)
 
 
+async def test_head_is_answered_as_get_without_the_body() -> None:
+    asked, looked = [await ask(RequestEvents(answering("request:get")), "/users/7", verb) for verb in ("GET", "HEAD")]
+    assert (looked.status, looked.body) == (200, b"")
+    assert looked.headers["content-type"] == asked.headers["content-type"]
+
+
 async def test_the_deepest_channel_is_asked_first_and_a_parent_hears_what_no_child_stopped() -> None:
     channels = Channels()
     channels.subscribe("request:get:users", lambda context: {"user": context.suffix[-1]})
