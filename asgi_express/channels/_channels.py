@@ -16,7 +16,7 @@ from asgi_express.channels import _typed
 from asgi_express.channels._names import ChannelName, parse_name, written
 from asgi_express.channels._outcome import Delivery, Outcome, PublishErrors, Stop
 from asgi_express.channels._sources import subscriptions_in
-from asgi_express.channels._subscription import Handler, Predicate, Subscription
+from asgi_express.channels._subscription import Handler, Predicate, Subscription, failure_of
 from asgi_express.channels._tree import Tree
 from asgi_express.channels._wire import Bus, Message
 from asgi_express.errors import MisuseError
@@ -298,7 +298,7 @@ class Channels:
         try:
             value = await subscription.call(data, delivery) if await subscription.wants(data) else None
         except (Exception, asyncio.CancelledError) as caught:
-            error = _failure(caught)
+            error = failure_of(caught)
             error.add_note(f"in {subscription!r}, called for {delivery.channel!r}")
             outcome.errors.append(error)
             return False
@@ -385,22 +385,3 @@ class Channels:
         """
         async with self:
             yield
-
-
-def _failure(error: Exception | asyncio.CancelledError) -> Exception:
-    """Return what a subscriber raised as an error, unless it is the publish that is cancelled.
-
-    A subscriber that waited for something that was cancelled has failed, and nothing else: it must not end the
-    listening of the whole process in silence.
-
-    Raises:
-        asyncio.CancelledError: the publish is cancelled.
-    """
-    if isinstance(error, Exception):
-        return error
-    task = asyncio.current_task()
-    if task is None or task.cancelling():
-        raise error
-    failure = RuntimeError("what the subscriber waited for was cancelled")
-    failure.__cause__ = error
-    return failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from inspect import isawaitable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from asgi_express.channels._outcome import Delivery
 
-__all__ = ["Handler", "Predicate", "Subscription"]
+__all__ = ["Handler", "Predicate", "Subscription", "failure_of"]
 
 Handler = Callable[..., Any]
 """``()``, ``(data)`` or ``(data, delivery)``, plain or ``async``."""
@@ -170,3 +171,22 @@ def _count(handler: Any, what: str) -> int:
         raise TypeError(msg)
     # As with the handlers of a router: a parameter with a default does not count, *args takes all that there is.
     return 2 if most is None else least
+
+
+def failure_of(error: Exception | asyncio.CancelledError) -> Exception:
+    """Return what a subscriber raised as an error, unless it is the publish that is cancelled.
+
+    A subscriber that waited for something that was cancelled has failed, and nothing else: it must not end the
+    listening of the whole process in silence.
+
+    Raises:
+        asyncio.CancelledError: the publish is cancelled.
+    """
+    if isinstance(error, Exception):
+        return error
+    task = asyncio.current_task()
+    if task is None or task.cancelling():
+        raise error
+    failure = RuntimeError("what the subscriber waited for was cancelled")
+    failure.__cause__ = error
+    return failure
