@@ -93,7 +93,7 @@ def import_target(target: str) -> Any:
             msg = f"there is no module {module!r} here or in the Python path"
             raise Failure(msg) from error
         raise _broken(module, error) from error
-    except Exception as error:  # whatever its code does
+    except (Exception, SystemExit) as error:  # whatever its code does
         raise _broken(module, error) from error
     for part in name.split("."):
         try:
@@ -106,7 +106,7 @@ def import_target(target: str) -> Any:
     return found
 
 
-def _broken(module: str, error: Exception) -> Failure:
+def _broken(module: str, error: BaseException) -> Failure:
     """Say where the code of a module fails: in its own file, not in the machinery of imports."""
     frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
     file, line = frames[-1].filename, frames[-1].lineno
