@@ -123,6 +123,9 @@ def _leave(req: Any, res: Any, next: Next) -> None:
     next("router")
 
 
+_leave.leaves = "router"  # type: ignore[attr-defined]  # it does nothing else: `explain` may know
+
+
 def _baseline(entry: Entry, made: Build) -> Baseline | None:
     prefix = "lifecycle.security."
     given: Mapping[str, Any] = {name: value for name, value in entry.values.items() if name.startswith(prefix)}
