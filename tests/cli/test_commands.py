@@ -194,6 +194,14 @@ def test_a_file_that_is_no_python_is_told_with_its_line(here: Path) -> None:
     assert result.exit_code == 3
     assert result.stderr.startswith("error: syntax cannot be imported: SyntaxError: ")
     assert result.stderr.endswith("(syntax.py, line 2)\n")
+    assert result.stderr.count("syntax.py") == 1
+
+
+@pytest.mark.parametrize("arguments", [("routes", "shop:app"), ("explain", "GET", "/", "-a", "shop:app")])
+def test_a_service_is_asked_for_of_a_gateway_only(here: Path, arguments: tuple[str, ...]) -> None:
+    result = command(*arguments, "--service", "app:gateway")
+    words = "error: --service is for a gateway, and shop:app is none\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (3, "", words)
 
 
 def test_without_a_target_the_usual_places_are_looked_at(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
