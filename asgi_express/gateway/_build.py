@@ -126,7 +126,7 @@ def _leave(req: Any, res: Any, next: Next) -> None:
     next("router")
 
 
-_leave.leaves = "router"  # type: ignore[attr-defined]  # it does nothing else: `explain` may know
+vars(_leave)["leaves"] = "router"  # it does nothing else: `explain` may know
 
 
 def _baseline(entry: Entry, made: Build) -> Baseline | None:
