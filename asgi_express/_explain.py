@@ -243,6 +243,9 @@ class _DryWalk(Walk):
             assert run is not None and run.entry is not None  # noqa: S101, PT018 - how PARAM came to be selected
             self._note(role, name, place, "may answer", params={run.name: run.entry.match})
             self.signal(None)
+        elif (leaves := getattr(handler.fn, "leaves", None)) is not None:
+            self._note(role, name, place, "passes on", why="what comes after it in this router is left out")
+            self.signal(leaves)
         else:
             self._note(role, name, place, "may answer")
             self.signal(self.error if kind == ERROR else None)
@@ -265,14 +268,19 @@ class _DryWalk(Walk):
             return
         self._mark = (scope.get("method"), scope["path"], scope.get("query_string"), self.req.base_url, self.req.url)
         ask: Callable[[Scope], Any] | None = getattr(app, "explain", None)
-        if callable(ask):
-            self._ask(ask(scope), role, name, place)
-        elif getattr(app, "enriches", False) is True:
-            scope = await _enriched(app, scope)
-            self._note(role, name, place, "passes on", why=_found_out(scope))
+        try:
+            if callable(ask):
+                self._ask(ask(scope), role, name, place)
+            elif getattr(app, "enriches", False) is True:
+                scope = await _enriched(app, scope)
+                self._note(role, name, place, "passes on", why=_found_out(scope))
+            else:
+                self._note(role, name, place, "may answer")
+        except Exception as error:  # whatever its code does; a request would go on with it too
+            self._note(role, name, place, "passes on", why=f"it fails: {type(error).__name__}: {error}")
+            self.signal(error)
         else:
-            self._note(role, name, place, "may answer")
-        self._go_on(scope)
+            self._go_on(scope)
 
     def _ask(self, decision: Any, role: Kind, name: str, place: str) -> None:
         details = asdict(decision) if is_dataclass(decision) and not isinstance(decision, type) else None
@@ -330,8 +338,10 @@ async def _enriched(app: Callable[..., Awaitable[None]], scope: Scope) -> Scope:
     door = _Door()
     own = cast("dict[str, Any]", scope)
     own[WALK] = door
-    await app(own, _silence, _nowhere)
-    passed = cast("dict[str, Any]", own if door.scope is None else door.scope)
-    for each in (own, passed):
-        each.pop(WALK, None)
+    try:
+        await app(own, _silence, _nowhere)
+    finally:
+        passed = cast("dict[str, Any]", own if door.scope is None else door.scope)
+        for each in (own, passed):
+            each.pop(WALK, None)
     return passed

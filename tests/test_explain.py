@@ -399,3 +399,46 @@ async def test_an_enriching_middleware_that_calls_nobody_changes_nothing() -> No
     app = Express()
     app.use(Quiet(next_app)).get("/x", show)
     assert (await app.explain("GET", "/x", [("Host", "x")])).end == "tests.test_explain.show answers"
+
+
+class Failing:
+    """A middleware that cannot say what it would do."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def explain(self, scope: Any) -> str:
+        raise RuntimeError(f"no mood for {scope['path']}")
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
+class Wrong:
+    """An enriching middleware that fails."""
+
+    enriches = True
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        raise ValueError("no such header")
+
+
+@pytest.mark.parametrize(
+    ("middleware", "why"), [(Failing, "RuntimeError: no mood for /x"), (Wrong, "ValueError: no such header")]
+)
+async def test_a_middleware_that_fails_is_told_and_leads_to_the_error_handlers(middleware: Any, why: str) -> None:
+    app = Express()
+    app.use(middleware(next_app)).get("/x", show)
+    explanation = await app.explain("GET", "/x")
+    step = explanation.steps[1]
+    assert (step.outcome, step.why) == ("passes on", f"it fails: {why}")
+    assert ran(explanation) == [middleware.__name__]
+    assert (explanation.status, explanation.end) == (500, f"500 Internal Server Error: {why.partition(': ')[2]}")
+
+    def tell(error: Exception, req: Any, res: Any, next: Any) -> None:
+        res.send(str(error))
+
+    app.use(tell)
+    assert ran(await app.explain("GET", "/x")) == [middleware.__name__, "tell"]

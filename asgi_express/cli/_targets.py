@@ -93,7 +93,7 @@ def import_target(target: str) -> Any:
             msg = f"there is no module {module!r} here or in the Python path"
             raise Failure(msg) from error
         raise _broken(module, error) from error
-    except Exception as error:  # whatever its code does
+    except (Exception, SystemExit) as error:  # whatever its code does
         raise _broken(module, error) from error
     for part in name.split("."):
         try:
@@ -106,13 +106,11 @@ def import_target(target: str) -> Any:
     return found
 
 
-def _broken(module: str, error: Exception) -> Failure:
+def _broken(module: str, error: BaseException) -> Failure:
     """Say where the code of a module fails: in its own file, not in the machinery of imports."""
     frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
-    file, line = frames[-1].filename, frames[-1].lineno
-    if isinstance(error, SyntaxError) and error.filename:
-        file, line = error.filename, error.lineno
-    place = f" ({Path(file).name}, line {line})" if frames[1:] or isinstance(error, SyntaxError) else ""
+    tells = isinstance(error, SyntaxError)  # in its own words
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames[1:] and not tells else ""
     return Failure(f"{module} cannot be imported: {type(error).__name__}: {error}{place}")
 
 
@@ -128,6 +126,9 @@ def routers_of(found: Any, target: str, service: str | None = None) -> dict[str,
             msg = f"there is no service {service!r}; there are {', '.join(ids)}"
             raise Failure(msg)
         return {each: found.router_of(each) for each in ids if service in (None, each)}
+    if service is not None:
+        msg = f"--service is for a gateway, and {target} is none"
+        raise Failure(msg)
     if isinstance(found, Router):
         return {target: found}
     kind = type(found)

@@ -77,6 +77,9 @@ def facts_of(grant: Grant) -> dict[str, Any]:
 async def _opened(target: Any, store: str | None) -> AsyncIterator[TokenStore]:
     try:
         if isinstance(target, TokenStore):
+            if store is not None:
+                msg = "--store is for a gateway: this is a token store itself"
+                raise Failure(msg)
             yield target
             return
         if not isinstance(target, Gateway):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from asgi_express.application import Express
@@ -27,6 +29,7 @@ from asgi_express.types import ASGIApp, Next
 __all__ = ["Build", "build"]
 
 _PREFIX = "write a path of plain segments, such as /api/v1"
+_PEM = "give a certificate that openssl reads, and its own key, without a password"
 _TLS = ("cert", "key", "client_ca", "client_auth")
 
 
@@ -123,6 +126,9 @@ def _leave(req: Any, res: Any, next: Next) -> None:
     next("router")
 
 
+vars(_leave)["leaves"] = "router"  # it does nothing else: `explain` may know
+
+
 def _baseline(entry: Entry, made: Build) -> Baseline | None:
     prefix = "lifecycle.security."
     given: Mapping[str, Any] = {name: value for name, value in entry.values.items() if name.startswith(prefix)}
@@ -150,6 +156,11 @@ def _describe(entry: Entry, app: Express, made: Build) -> None:
     if int(port) > 65535:
         made.registry.add(entry, "addr", "wrong-value", f"addr: there is no port {port}", "ports end with 65535")
     tls = _tls(entry, made.registry)
+    for other in made.services.values():
+        taken = made.registry.entries[other.id].values["addr"] == values["addr"] and int(port) != 0
+        if taken and other.auto_start and values["lifecycle.auto_start"]:
+            message = f"addr: {other.id} listens on {values['addr']} already"
+            made.registry.add(entry, "addr", "wrong-value", message, "give it another port, or auto_start: false")
     if not entry.sound:
         return
     service = Service(
@@ -189,4 +200,28 @@ def _tls(entry: Entry, registry: Registry) -> TLS | None:
         missing = "client_ca" if given["client_ca"] is None else "client_auth"
         message = f"tls checks clients with client_auth and client_ca; {missing!r} is missing"
         registry.add(entry, "tls", "unsafe", message, f"add {missing}")
-    return TLS(**given) if entry.sound else None
+    if not entry.sound:
+        return None
+    tls = TLS(**given)
+    fault = _fault_of(tls)
+    if fault is not None:
+        name, words = fault
+        message = f"tls.{name} cannot be used: {words}"
+        registry.add(entry, f"tls.{name}", "wrong-value", message, _PEM)
+    return tls
+
+
+def _fault_of(tls: TLS) -> tuple[str, str] | None:
+    """Load it as a server will, which would ask the terminal for a password; return what is wrong, and with what."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with TemporaryDirectory() as directory:
+        paths = tls.write(directory)
+        name = "cert"
+        try:
+            context.load_cert_chain(paths["cert"], paths["key"], password="")
+            if "client_ca" in paths:
+                name = "client_ca"
+                context.load_verify_locations(paths["client_ca"])
+        except ssl.SSLError as error:
+            return name, (error.reason or "it is damaged").lower().replace("_", " ")
+    return None

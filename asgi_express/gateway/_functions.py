@@ -80,7 +80,7 @@ class Modules:
         if kind == "module":
             try:
                 return importlib.import_module(rest)
-            except Exception as error:  # whatever its code does
+            except (Exception, SystemExit) as error:  # whatever its code does
                 raise _broken(source, error) from error
         path = (base / rest.removeprefix("//")).resolve()
         if path not in self._files:
@@ -107,13 +107,13 @@ class Modules:
         try:
             # From the text, not from cached bytecode: that may be of a file of the same second and size.
             exec(compile(path.read_bytes(), path, "exec"), module.__dict__)  # noqa: S102 - this is what importing is
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise _broken(source, error) from error
         return module
 
 
-def _broken(source: str, error: Exception) -> Wrong:
+def _broken(source: str, error: BaseException) -> Wrong:
     frames = [each for each in traceback.extract_tb(error.__traceback__) if "importlib" not in each.filename]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames[1:] else ""
     words = str(error)

@@ -174,6 +174,7 @@ def test_a_tree_that_has_no_end_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         ("shop:show", "shop:show is a builtins.function; expected an Express, a Router or a gateway"),
         ("fails:app", "fails cannot be imported: ZeroDivisionError: division by zero (fails.py, line 2)"),
         ("needs:app", "needs cannot be imported: ModuleNotFoundError: No module named 'not_there' (needs.py, line 1)"),
+        ("leaves:app", "leaves cannot be imported: SystemExit: 5 (leaves.py, line 1)"),
         ("none.yaml", "there is no file none.yaml"),
     ],
 )
@@ -182,6 +183,7 @@ def test_a_target_that_cannot_be_had_is_told_in_words_and_without_a_traceback(
 ) -> None:
     write(here / "fails.py", "x = 1\nx / 0\n")
     write(here / "needs.py", "import not_there\n")
+    write(here / "leaves.py", "raise SystemExit(5)\n")
     result = command("routes", target)
     assert (result.exit_code, result.stdout, result.stderr) == (3, "", f"error: {words}\n")
 
@@ -192,6 +194,14 @@ def test_a_file_that_is_no_python_is_told_with_its_line(here: Path) -> None:
     assert result.exit_code == 3
     assert result.stderr.startswith("error: syntax cannot be imported: SyntaxError: ")
     assert result.stderr.endswith("(syntax.py, line 2)\n")
+    assert result.stderr.count("syntax.py") == 1
+
+
+@pytest.mark.parametrize("arguments", [("routes", "shop:app"), ("explain", "GET", "/", "-a", "shop:app")])
+def test_a_service_is_asked_for_of_a_gateway_only(here: Path, arguments: tuple[str, ...]) -> None:
+    result = command(*arguments, "--service", "app:gateway")
+    words = "error: --service is for a gateway, and shop:app is none\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (3, "", words)
 
 
 def test_without_a_target_the_usual_places_are_looked_at(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

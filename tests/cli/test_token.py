@@ -156,3 +156,8 @@ def test_an_application_is_no_store_of_tokens(vault: list[str]) -> None:
     result = command("token", "inspect", "x", "-a", "vault:Policy")
     assert result.exit_code == 3
     assert result.stderr == "error: expected the files of a gateway or a TokenStore, not a builtins.type\n"
+
+
+def test_a_store_is_named_of_a_gateway_only(vault: list[str]) -> None:
+    result = command("token", "inspect", "x", "--store", "app:tokens", *vault)
+    assert (result.exit_code, result.stderr) == (3, "error: --store is for a gateway: this is a token store itself\n")

@@ -92,6 +92,7 @@ async def test_the_longest_prefix_gets_the_request_and_nobody_else_does(tmp_path
         assert (await ask(gateway, path)).json == expected
     for path in ("/api/nothing", "/api/v1/nothing", "/api/v1", "/tenants/acme/7/8"):
         assert (await ask(gateway, path)).status == 404
+        assert (await gateway.router_of("app:gateway").explain("GET", path)).status == 404
 
 
 async def test_the_metadata_of_an_endpoint_is_there_for_policies(tmp_path: Path) -> None:

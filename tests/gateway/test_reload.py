@@ -110,6 +110,20 @@ async def test_a_broken_new_file_leaves_the_old_one_serving_and_says_why(
     assert (await ask(gateway, "/api/version")).text == "one"
 
 
+async def test_a_new_file_that_would_end_the_program_leaves_the_old_one_serving(
+    tmp_path: Path, log: pytest.LogCaptureFixture
+) -> None:
+    gateway = load(versioned(tmp_path, "one"))
+    async with watched(gateway, watch=False):
+        project(tmp_path, ROUTER, route("GET", "/version", "show"), handlers="raise SystemExit(4)")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(lambda: "cannot be imported: SystemExit: 4" in log.text)
+        assert (await ask(gateway, "/api/version")).text == "one"
+        versioned(tmp_path, "two")
+        os.kill(os.getpid(), signal.SIGHUP)
+        await version_is(gateway, "two")
+
+
 async def test_a_request_under_way_ends_with_what_it_began_with_which_then_stops(
     tmp_path: Path, journal: type[Journal]
 ) -> None:

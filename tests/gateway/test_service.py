@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from asgi_express import load, next_app
 from asgi_express.gateway import TLS, Gateway, Service, check
@@ -226,6 +227,23 @@ def test_a_key_comes_from_the_environment_or_inline_and_is_not_shown(tmp_path: P
     tls = load(text, environment={"KEY": key}).services[0].tls
     assert tls == TLS(pem, key)
     assert key not in repr(tls)
+
+
+def test_tls_that_no_server_could_use_is_told_before_anything_starts(tmp_path: Path, authority: Authority) -> None:
+    path = secure(tmp_path)
+    key = serialization.load_pem_private_key((tmp_path / "server.key").read_bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"pass")
+    )
+    for content in ((tmp_path / "client.key").read_bytes(), locked):
+        (tmp_path / "server.key").write_bytes(content)
+        (problem,) = check(path)
+        assert problem.message.startswith("tls.cert cannot be used: ")
+        assert problem.suggestion == "give a certificate that openssl reads, and its own key, without a password"
+    authority.certify("server")
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n")
+    (problem,) = check(secure(tmp_path, "client_ca: file://ca.pem", "client_auth: require_any"))
+    assert problem.message.startswith("tls.client_ca cannot be used: ")
 
 
 def test_a_directory_with_the_key_in_it_is_not_served(tmp_path: Path, authority: Authority) -> None:
