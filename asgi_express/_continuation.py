@@ -11,7 +11,10 @@ from asgi_express.errors import MisuseError
 if TYPE_CHECKING:
     from asgi_express._dispatch import Walk
 
-__all__ = ["Continuation"]
+__all__ = ["CALLED", "FRESH", "OVER", "RAN", "Continuation"]
+
+# What has become of it. Names of the module: an attribute of a class takes 0.03 us to look up.
+FRESH, CALLED, RAN, OVER = range(4)
 
 
 class Continuation:
@@ -19,20 +22,18 @@ class Continuation:
 
     __slots__ = ("_handler", "_walk", "state", "value")
 
-    FRESH, CALLED, RAN, OVER = range(4)
-
     def __init__(self, walk: Walk, handler: Handler) -> None:
         self._walk = walk
         self._handler = handler
-        self.state = self.FRESH
+        self.state = FRESH
         self.value: Any = None
 
     def __call__(self, signal: Any = None, /) -> Continuation:
         if self.state:
-            when = "after the handler was over" if self.state == self.OVER else "twice"
+            when = "after the handler was over" if self.state == OVER else "twice"
             msg = f"next() was called {when} by {self._handler.name}"
             raise MisuseError(msg)
-        self.state = self.CALLED
+        self.state = CALLED
         self.value = signal
         waiter = self._walk.res._waiter
         if waiter is not None:
@@ -40,9 +41,9 @@ class Continuation:
         return self
 
     def __await__(self) -> Generator[Any, None, None]:
-        if self.state != self.CALLED:
+        if self.state != CALLED:
             msg = f"next() was awaited twice, or too late, by {self._handler.name}"
             raise MisuseError(msg)
         self._walk.check_depth(self._handler)
-        self.state = self.RAN
+        self.state = RAN
         return self._walk.run_inside(self.value).__await__()

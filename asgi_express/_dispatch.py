@@ -17,17 +17,17 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Awaitable
 from inspect import isawaitable
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from asgi_express import _final
-from asgi_express._continuation import Continuation
+from asgi_express._continuation import CALLED, OVER, RAN, Continuation
 from asgi_express._frames import RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, is_handler_function, name_of
 from asgi_express._outgoing import PassOn
-from asgi_express._scope import WALK, encode_path, mounted_scope
+from asgi_express._scope import WALK, encode_path
 from asgi_express._selection import Selection
 from asgi_express.errors import ClientDisconnect, ExpressError, MisuseError
 from asgi_express.response import Response
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from asgi_express._sockets import WebSocket
     from asgi_express.router import Router
 
-__all__ = ["Walk"]
+__all__ = ["Mark", "Walk", "mark_of"]
+
+Mark: TypeAlias = tuple[str | None, str, bytes | None]
 
 _log = logging.getLogger("asgi_express")
 
@@ -49,6 +51,11 @@ _SLOW = 0.1
 _FRAMES_PER_AWAITED_NEXT = 8
 
 
+def mark_of(scope: Scope) -> Mark:
+    """Return what a middleware may rewrite: method, path and query."""
+    return scope.get("method"), scope["path"], scope.get("query_string")
+
+
 class Walk(Selection):
     """The walk of one request.
 
@@ -57,14 +64,14 @@ class Walk(Selection):
         unhandled: the error that nobody could answer, for the server or the host.
     """
 
-    __slots__ = ("_depth", "_development", "_mark", "_resumed", "_socket", "done", "unhandled")
+    __slots__ = ("_depth", "_development", "_mark", "_socket", "done", "unhandled")
 
     def __init__(self, router: Router, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(router, scope, receive, send)
+        Selection.__init__(self, router, scope, receive, send)  # super() takes 0.1 us
         self._development = router.settings.development
         self._depth = 0
-        self._resumed = False
-        self._mark: tuple[Any, ...] = ()
+        # Of the ASGI app that is running, unless it has gone on: what its scope said of the request.
+        self._mark: Mark | None = None
         self._socket: WebSocket | None = None
         self.done = False
         self.unhandled: BaseException | None = None
@@ -88,7 +95,7 @@ class Walk(Selection):
     async def run_inside(self, value: Any) -> None:
         """Run the rest of the walk inside a handler or middleware, and restore what they knew."""
         req, res = self.req, self.res
-        if not res._complete:
+        if res._has_news:
             await res._push()
         self.signal(value)
         kept = (req.url, req.base_url, req.params, req.route, req.app)
@@ -105,6 +112,8 @@ class Walk(Selection):
     async def run(self) -> None:  # noqa: C901 - one loop; in parts, each handler would cost two calls more
         """Walk until the request is answered."""
         req, res = self.req, self.res
+        is_watched = self._development
+        started = 0.0
         while True:
             handler = self.select()
             if handler is None:
@@ -117,31 +126,32 @@ class Walk(Selection):
                 if kind == APP:
                     await self._call_app(handler)
                 else:
-                    started = time.perf_counter() if self._development else 0.0
-                    if kind == 2:
-                        result = handler.fn(req, res)
-                    elif kind == 3:
+                    if is_watched:
+                        started = time.perf_counter()
+                    if kind == 3:
                         following = Continuation(self, handler)
                         result = handler.fn(req, res, following)
+                    elif kind == 2:
+                        result = handler.fn(req, res)
                     elif kind < 2:
                         result = handler.fn(req) if kind else handler.fn()
                     else:
                         following = Continuation(self, handler)
                         result = self._call(handler, following)
-                    if started:
+                    if is_watched:
                         self._watch_clock(handler, started)
                     if result is not None and result is not res:
                         if type(result) is CoroutineType or _is_awaitable_value(result):
                             result = await result
                         if result is not None and result is not res:
                             await self._take(result)
-                    if (res._ended or res._chunks or res._deferred is not None) and not res._complete:
+                    if res._has_news:
                         await res._push()
                     if kind == SOCKET:
                         await self._close_socket(1000)
             except Exception as exc:
                 if following is not None:
-                    following.state = Continuation.OVER
+                    following.state = OVER
                 if kind == SOCKET and self._client_left(exc):
                     res._complete = self.done = True  # the client left, which ends the handler
                     return
@@ -157,12 +167,12 @@ class Walk(Selection):
                 self.signal(exc)
                 continue
             if following is not None:
-                state, following.state = following.state, Continuation.OVER
-                if state == Continuation.CALLED:
+                state, following.state = following.state, OVER
+                if state == CALLED:
                     if following.value is not None or self.error is not None:
                         self.signal(following.value)
                     continue
-                if state == Continuation.RAN:
+                if state == RAN:
                     return
             if self.done:
                 return
@@ -243,20 +253,24 @@ class Walk(Selection):
     # -- ASGI apps on the stack
 
     async def _call_app(self, handler: Handler) -> None:
+        """Call an ASGI app, and restore what it has changed for those around it if it went on with the walk."""
         req, res = self.req, self.res
         if res._send is res._server_send:
             res._send = res._relay
         scope = self._scope_for(handler)
         if not handler.opaque:
             scope[WALK] = self
-        kept = (self._resumed, self._mark, self._scope_base, self._scope_url)
-        self._resumed = False
-        self._mark = (scope.get("method"), scope["path"], scope.get("query_string"), req.base_url, req.url)
-        receive = req._receive if req._inbox is None else req._inbox.replay()
+        outer = self._mark
+        around = (self.scope, req.scope, self._scope_base, self._scope_url, self._depth)
+        ends = (res._send, req._receive, req._inbox, req._headers)
+        self._mark = mark_of(scope)
         try:
-            await handler.fn(scope, receive, res._send)
+            await handler.fn(scope, req._receive if req._inbox is None else req._inbox.replay(), res._send)
         finally:
-            self._resumed, self._mark, self._scope_base, self._scope_url = kept
+            if self._mark is None:
+                self.scope, req.scope, self._scope_base, self._scope_url, self._depth = around
+                res._send, req._receive, req._inbox, req._headers = ends
+            self._mark = outer
         if res._complete:
             self.unhandled = None  # a middleware has caught it, and answered
         if res._started and self.scope["type"] == "websocket":
@@ -265,15 +279,13 @@ class Walk(Selection):
     def _scope_for(self, handler: Handler) -> Scope:
         """Return the scope that an ASGI app is to see: the same one, or a copy that tells of mounts and rewrites."""
         req, scope = self.req, self.scope
-        same = req.base_url == self._scope_base and req.base_url + req.url == self._scope_url
-        state = self.root_router.lifespan_states.get(id(handler.fn))
-        if same and not handler.opaque and not state and scope.get("method", req.method) == req.method:
+        base = req.base_url
+        is_same = base == self._scope_base and (base + req.url if base else req.url) == self._scope_url
+        states = self.root_router.lifespan_states
+        state = states.get(id(handler.fn)) if states else None
+        if is_same and not handler.opaque and not state and scope.get("method", req.method) == req.method:
             return scope
-        root_path = self._root_path + unquote(req.base_url[len(self._base) :])
-        if not same or req.base_url != self._scope_base:
-            child = mounted_scope(scope, root_path, req.url, req.base_url)
-        else:
-            child = dict(scope)
+        child = dict(scope) if is_same else self._scope_below(scope)
         if "method" in child:
             child["method"] = req.method
         if handler.opaque:
@@ -282,48 +294,48 @@ class Walk(Selection):
             child["state"] = {**child.get("state", {}), **state}
         return child
 
-    async def resume(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def resume(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Go on, for ``next_app``: everything that follows sees the middleware's scope, receive and send.
+
+        It is no coroutine function, which would be one coroutine more for each middleware.
 
         Raises:
             MisuseError: the middleware called its app twice.
         """
-        if self.done or self._resumed:
+        mark = self._mark
+        if mark is None or self.done:
             msg = "next_app was called twice, or after the request was answered"
             raise MisuseError(msg)
         req, res = self.req, self.res
-        self._resumed = True
-        kept = (self.scope, req.scope, res._send, req._receive, req._inbox, req._headers)
-        if scope is not self.scope:
-            self.scope = req.scope = scope
-            self._scopes.append(scope)
-            req._headers = None
+        self._mark = None
+        self._depth += 1
         if send is not res._send:
             res._send = send
         if receive is not req._receive:
             req._receive, req._inbox = receive, None
-        self._adopt(scope)
-        try:
-            await self.run_inside(None)
-        finally:
-            self.scope, req.scope, res._send, req._receive, req._inbox, req._headers = kept
-        if self.unhandled is not None:
-            raise self.unhandled
+        self._adopt(scope, mark)
+        return self.run()
 
-    def _adopt(self, scope: Scope) -> None:
-        """Take over a method, path or query that a middleware has changed, and note what the scope stands for."""
+    def _adopt(self, scope: Scope, mark: Mark) -> None:
+        """Take over the scope of a middleware, and a method, path or query that it has changed."""
         req = self.req
-        method, path, query, base_url, url = self._mark
+        if scope is not self.scope:
+            self.scope = req.scope = scope
+            self._scopes.append(scope)
+            self._scope_base, self._scope_url = req.base_url, req.base_url + req.url
+            req._headers = None
+        if mark_of(scope) == mark:
+            return
+        method, path, query = mark
         if scope.get("method") != method:
             req.method = scope["method"]
         if scope["path"] != path or scope.get("query_string") != query:
             whole = encode_path(scope["path"])
-            if whole.startswith(base_url):
-                whole = whole[len(base_url) :] or "/"
+            if whole.startswith(req.base_url):
+                whole = whole[len(req.base_url) :] or "/"
             text = (scope.get("query_string") or b"").decode("latin-1")
-            req.url = url = f"{whole}?{text}" if text else whole
-        self._scope_base = base_url
-        self._scope_url = base_url + url
+            req.url = f"{whole}?{text}" if text else whole
+            self._scope_url = req.base_url + req.url
 
     # -- ending
 

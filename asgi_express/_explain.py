@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from urllib.parse import unquote
 
-from asgi_express._dispatch import Walk
+from asgi_express._dispatch import Walk, mark_of
 from asgi_express._frames import Frame, RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, name_of
 from asgi_express._named import wrapped_router
@@ -266,7 +266,7 @@ class _DryWalk(Walk):
             self._note(role, name, place, "answers", why="an application of its own")
             self._end = (None, f"{name} answers")
             return
-        self._mark = (scope.get("method"), scope["path"], scope.get("query_string"), self.req.base_url, self.req.url)
+        mark = mark_of(scope)
         ask: Callable[[Scope], Any] | None = getattr(app, "explain", None)
         try:
             if callable(ask):
@@ -280,7 +280,7 @@ class _DryWalk(Walk):
             self._note(role, name, place, "passes on", why=f"it fails: {type(error).__name__}: {error}")
             self.signal(error)
         else:
-            self._go_on(scope)
+            self._adopt(scope, mark)  # what next_app does to the walk
 
     def _ask(self, decision: Any, role: Kind, name: str, place: str) -> None:
         details = asdict(decision) if is_dataclass(decision) and not isinstance(decision, type) else None
@@ -291,15 +291,6 @@ class _DryWalk(Walk):
         self._note(role, name, place, "refuses" if refuses else "passes on", why=why, details=details)
         if refuses:
             self._end = (None, f"{name} refuses: {why}")
-
-    def _go_on(self, scope: Scope) -> None:
-        """Do what ``next_app`` does to the walk."""
-        if scope is not self.scope:
-            self.scope = self.req.scope = scope
-            self._scopes.append(scope)
-            self.req._headers = None
-        self._adopt(scope)
-        self.signal(None)
 
 
 def _words(details: Mapping[str, Any]) -> str:
@@ -327,6 +318,7 @@ class _Door:
     """Stands for the walk while a middleware writes into the scope what it has found out."""
 
     scope: Scope | None = None
+    unhandled: BaseException | None = None
 
     async def resume(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive, send

@@ -7,13 +7,15 @@ recursion, and the way back out is the same loop.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgi_express._handlers import ERROR, Handler
 from asgi_express._layer import Layer
 from asgi_express._pattern import Match, Pattern
+from asgi_express._urls import path_of
 from asgi_express.request import Request
+from asgi_express.types import Scope
 
 if TYPE_CHECKING:
     from asgi_express.router import Router
@@ -26,10 +28,12 @@ class RouterFrame:
 
     Attributes:
         base_url, params, app: what ``req`` had on the way in, restored on the way out.
-        url, path, candidates: the ``req.url`` that was looked up, its path, and the layers that can match it, numbered.
-        position, index: what comes next among the candidates, and among the layers.
+        url, path: the ``req.url`` that was looked up, and its path.
+        rest: the numbers of the layers that can match it and have not had their turn.
+        index: the number of the layer after the current one.
         size: how many layers there were then.
         host: for an absolute-form target, its scheme and authority, which stay in ``req.url``.
+        mounts: of the first frame of a walk, the scope of the host that tells what it is mounted in.
         removed: what the current layer took off the path, with ``slash_added`` if a ``/`` was put in its stead.
         prefix: the pattern that the router is mounted at; ``None`` at the root.
         post: the handlers of ``post_match`` of this router and those around it, outermost first.
@@ -42,17 +46,17 @@ class RouterFrame:
         "app",
         "base_url",
         "called",
-        "candidates",
         "host",
         "index",
         "methods",
+        "mounts",
         "params",
         "parent",
         "path",
-        "position",
         "post",
         "prefix",
         "removed",
+        "rest",
         "router",
         "run",
         "size",
@@ -63,32 +67,31 @@ class RouterFrame:
     def __init__(self, router: Router, parent: Frame | None, req: Request, prefix: Pattern | None) -> None:
         self.router = router
         self.parent = parent
-        self.url: str | None = None
-        self.path = ""
-        self.candidates: Sequence[int] = ()
-        self.position = 0
         self.index = 0
-        self.size = 0
         self.base_url = req.base_url
         self.params = req.params
         self.app = req.app
-        self.host = "" if req.url.startswith("/") else protohost(req.url)
         self.removed = ""
         self.slash_added = False
         self.methods: list[str] | None = [] if req.method == "OPTIONS" else None
         self.called: dict[str, _Called] | None = None
         self.run: ParamRun | None = None
         self.prefix = prefix
-        self.post: tuple[Handler, ...] = (parent.post if parent else ()) + router.post_handlers
+        self.mounts: Scope | None = None
+        self.post: tuple[Handler, ...] = parent.post + router.post_handlers if parent else router.post_handlers
+        self.host = protohost(req.url)
+        self.look_up(req)
 
     def look_up(self, req: Request) -> None:
         """Find the layers that can match ``req.url``, from where the walk stands on."""
         url = self.url = req.url
-        path = self.path = req.path if url else ""
-        index = self.router.index
+        path = self.path = path_of(url)
+        index = self.router._index
+        if index is None or index.size != len(self.router.stack):
+            index = self.router.index
         self.size = index.size
-        candidates = self.candidates = index.find(path) if path else ()
-        self.position = bisect_left(candidates, self.index) if self.index else 0
+        candidates = index.find(path) if path else ()
+        self.rest = iter(candidates[bisect_left(candidates, self.index) :] if self.index else candidates)
 
     def trim(self, req: Request, path: str, text: str) -> bool:
         """Take the matched text of a ``use`` off ``req.url``; ``False`` if it is not a prefix that ends on a border."""
@@ -147,7 +150,11 @@ class RouteFrame:
     def next(self, error: Any) -> Handler | None:
         """Return the next handler: an error handler if an error is pending, else another."""
         handlers, position = self.handlers, self.position
-        if error is not None and 0 < position <= self.guards:
+        if error is None:
+            if position < len(handlers) and handlers[position].kind != ERROR:  # nearly always
+                self.position = position + 1
+                return handlers[position]
+        elif 0 < position <= self.guards:
             return None  # refused: the error handlers of the route itself must not be able to go on with it
         while position < len(handlers):
             handler = handlers[position]
@@ -236,6 +243,8 @@ class ParamRun:
 
 def protohost(url: str) -> str:
     """Return the scheme and authority of an absolute-form target, ``""`` of any other (RFC 9112 section 3.2.2)."""
+    if url.startswith("/"):
+        return ""
     search = url.find("?")
     mark = url.find("://", 0, search if search >= 0 else len(url))
     if mark < 0:

@@ -80,6 +80,7 @@ class Heading(Outgoing):
                 msg = f"{key.decode().title()} cannot be set to an Array"
                 raise TypeError(msg)
             headers[key] = [header_value(name, item) for item in value]
+            self._has_lists = True
         else:
             text = header_value(name, value)
             headers[key] = checked(text) if checked else text

@@ -73,12 +73,14 @@ class Incoming:
         "url",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, settings: Settings, app: Any, base_url: str, url: str) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, settings: Settings, app: Any, base_url: str, url: str, original_url: str
+    ) -> None:
         self.scope = scope
         self.app = app
         self.base_url = base_url
         self.url = url
-        self.original_url = base_url + url if base_url else url
+        self.original_url = original_url
         self.method: str = scope.get("method", "GET")
         self.params: dict[str, Any] = {}
         self.route: Route | None = None

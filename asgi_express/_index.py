@@ -106,35 +106,34 @@ class Index:
                 self._known[path] = found
         return found
 
-    def _search(self, path: str) -> Sequence[int]:  # noqa: C901 - one loop, run for every request
+    def _search(self, path: str) -> Sequence[int]:
         found: list[list[int]] = []
-        nodes = [self._root]
-        segments = path.lower().split("/", _DEPTH + 1)
-        last = len(segments) - 1
-        for position in range(1, last + 1):
-            segment = segments[position]
-            # The last segment may be the empty one after a trailing slash, which most routes allow.
-            trailing = position == last and not segment
-            following = []
-            for node in nodes:
-                if node.below:
-                    found.append(node.below)
-                if trailing and node.whole:
-                    found.append(node.whole)
-                child = node.edges.get(segment)
-                if child is not None:
-                    following.append(child)
-                if node.any is not None:
-                    following.append(node.any)
-            nodes = following
-        for node in nodes:
-            if node.below:
-                found.append(node.below)
-            if node.whole:
-                found.append(node.whole)
-        if len(found) == 1:
-            return found[0]
-        return sorted(set(chain.from_iterable(found)))
+        _collect(self._root, path.lower().split("/", _DEPTH + 1), 1, found)
+        return found[0] if len(found) == 1 else sorted(set(chain.from_iterable(found)))
+
+
+def _collect(node: _Node, segments: Sequence[str], position: int, found: list[list[int]]) -> None:
+    """Collect the layers on the way down the tree, from a node and a segment on; both ways where there are two."""
+    last = len(segments) - 1
+    while position <= last:
+        if node.below:
+            found.append(node.below)
+        segment = segments[position]
+        if not segment and position == last and node.whole:
+            found.append(node.whole)  # the empty segment after a trailing slash, which most routes allow
+        child, captured = node.edges.get(segment), node.any
+        position += 1
+        if child is None:
+            if captured is None:
+                return
+            child = captured
+        elif captured is not None:
+            _collect(captured, segments, position, found)
+        node = child
+    if node.below:
+        found.append(node.below)
+    if node.whole:
+        found.append(node.whole)
 
 
 def _segments(alternative: Sequence[Text | Param | Wildcard]) -> tuple[list[str], bool]:

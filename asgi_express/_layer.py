@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from asgi_express._handlers import Handler
+from asgi_express._handlers import ERROR, Handler
 from asgi_express._pattern import Match, Pattern, compile_path
 from asgi_express.types import PathSpec
 
@@ -20,6 +20,8 @@ class Layer:
     """One place on the stack of a router. Exactly one of ``handler``, ``route`` and ``router`` is set.
 
     Attributes:
+        anywhere: the handler, where it is middleware for every path: there is nothing to match, to take off the path
+            or to restore.
         match: returns the first match of its paths with the path of a request; raises ``DecodeError`` where a
             parameter cannot be decoded.
         path: the path as it was registered; a pattern that was compiled elsewhere is taken as it is.
@@ -29,7 +31,7 @@ class Layer:
         router: a router, or an application, walked in its turn.
     """
 
-    __slots__ = ("handler", "match", "name", "path", "patterns", "route", "router")
+    __slots__ = ("anywhere", "handler", "match", "name", "path", "patterns", "route", "router")
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class Layer:
             if isinstance(path, Pattern)
             else compile_path(path, end=end, strict=strict, case_sensitive=case_sensitive)
         )
+        is_middleware = handler is not None and handler.kind != ERROR and not handler.opaque
+        self.anywhere = handler if is_middleware and path == "/" and not end else None
         # Nearly always there is one path: its own method, without a call around it.
         self.match: Callable[[str], Match | None] = self.patterns[0].match if len(self.patterns) == 1 else self._match
 

@@ -45,6 +45,8 @@ class Outgoing:
         "_deferred",
         "_ended",
         "_events",
+        "_has_lists",
+        "_has_news",
         "_headers",
         "_in_pieces",
         "_locals",
@@ -68,6 +70,8 @@ class Outgoing:
         self._server_send = send
         self._status = 200
         self._headers: dict[bytes, bytes | list[bytes]] = {}
+        self._has_lists = False
+        self._has_news = False
         self._chunks: list[bytes] = []
         self._ended = False
         self._settled = False
@@ -162,7 +166,7 @@ class Outgoing:
             self._check_status()
         if content:
             self._chunks.append(content)
-        self._ended = True
+        self._ended = self._has_news = True
         if self._waiter is not None:
             self._waiter.set()
         return self
@@ -185,7 +189,7 @@ class Outgoing:
             raise HeadersSentError(msg)
         self._check_status()
         self._chunks.append(_bytes(chunk))
-        self._in_pieces = True
+        self._in_pieces = self._has_news = True
         return self
 
     def end(self, chunk: str | bytes | None = None) -> Self:
@@ -214,6 +218,7 @@ class Outgoing:
         """Leave the answer to a coroutine function that runs when the response is pushed, because it has to wait."""
         self._open()
         self._deferred = answer
+        self._has_news = True
         self._wake()
         return self
 
@@ -221,6 +226,7 @@ class Outgoing:
         if self._deferred is not None:
             answer, self._deferred = self._deferred, None
             await answer()
+        self._has_news = False
         if not self._started:
             if not self._ended and not self._chunks:
                 return
@@ -233,28 +239,28 @@ class Outgoing:
             except Exception:
                 self._take_back()
                 raise
-        if not self._ended:
-            await self._push_pieces()
-        elif not self._complete:
+        try:
+            if not self._ended:
+                await self._push_pieces()
+                return
+            if self._complete:
+                return
             self._complete = True
-            chunks = self._chunks
-            content = (chunks[0] if len(chunks) == 1 else b"".join(chunks)) if chunks and self._has_body() else b""
-            chunks.clear()
-            await self._send_body(content, more=False)
-            if self._events is not None:
-                await self._events.settle("finish")
+            await self._send(self._body_message(more=False))
+        except OSError as error:  # what a server raises to say so (ASGI specification, HTTP 2.4)
+            raise ClientDisconnect from error
+        if self._events is not None:
+            await self._events.settle("finish")
 
     async def _push_pieces(self) -> None:
         # Servers drop what is sent to a client that has gone: without this, an endless answer would never end.
         self.req._watch()
-        chunks = self._chunks
-        while chunks:
-            content = b"".join(chunks)
-            chunks.clear()
+        while self._chunks:
+            message = self._body_message(more=True)
             if self.req._client_gone:
                 raise ClientDisconnect
-            if content and self._has_body():
-                await self._send_body(content, more=True)
+            if message["body"]:
+                await self._send(message)
 
     def _has_body(self) -> bool:
         # The method of the connection: what a handler makes of req.method does not change what the client expects.
@@ -283,7 +289,7 @@ class Outgoing:
 
     def _start_message(self) -> Message:
         raw: list[tuple[bytes, Any]] = list(self._headers.items())
-        if list in map(type, self._headers.values()):
+        if self._has_lists:
             raw = [(name, each) for name, value in raw for each in (value if type(value) is list else (value,))]
         scope = self.req.scope
         if scope["type"] == "http":
@@ -295,12 +301,16 @@ class Outgoing:
         self._ended = self._complete = True
         return {"type": "websocket.close", "code": 1000, "reason": ""}
 
-    async def _send_body(self, content: bytes, *, more: bool) -> None:
+    def _body_message(self, *, more: bool) -> Message:
+        """Return the message with what was decided of the body, and forget that."""
+        chunks = self._chunks
+        content = b""
+        if chunks:
+            if self._has_body():
+                content = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            chunks.clear()
         kind = "http.response.body" if self.req.scope["type"] == "http" else "websocket.http.response.body"
-        try:
-            await self._send({"type": kind, "body": content, "more_body": more})
-        except OSError as error:  # what a server raises to say so (ASGI specification, HTTP 2.4)
-            raise ClientDisconnect from error
+        return {"type": kind, "body": content, "more_body": more}
 
     async def _relay(self, message: Message) -> None:
         """Pass on what an ASGI app on the stack sends, and note how far its answer has come."""

@@ -9,8 +9,9 @@ disagree, ``path`` wins, and nobody behind a guard sees a path that the guard di
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable
 from posixpath import normpath
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from asgi_express.errors import MisuseError
@@ -159,7 +160,9 @@ def mounted_scope(scope: Scope, root_path: str, url: str, url_base: str) -> dict
 class _Resumable(Protocol):
     """What a walk offers to ``next_app``."""
 
-    async def resume(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    unhandled: BaseException | None
+
+    def resume(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
 
 
 async def next_app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,14 +178,16 @@ async def next_app(scope: Scope, receive: Receive, send: Send) -> None:
 
         router.use(GZipMiddleware(next_app))
     """
-    if scope["type"] == "lifespan":
-        await answer_lifespan(receive, send)
-        return
-    walk = scope.get(WALK)
+    walk: _Resumable | None = scope.get(WALK)
     if walk is None:
+        if scope["type"] == "lifespan":
+            await answer_lifespan(receive, send)
+            return
         msg = "next_app: no asgi-express router is around this middleware; pass the app to wrap as its first argument"
         raise MisuseError(msg)
-    await cast("_Resumable", walk).resume(scope, receive, send)
+    await walk.resume(scope, receive, send)
+    if walk.unhandled is not None:
+        raise walk.unhandled
 
 
 async def answer_lifespan(receive: Receive, send: Send) -> None:

@@ -45,7 +45,6 @@ class Selection:
         "_base",
         "_host_params",
         "_is_socket",
-        "_root_path",
         "_scope_base",
         "_scope_url",
         "_scopes",
@@ -63,27 +62,29 @@ class Selection:
         settings = router.settings
         self.root_router = router
         self.scope = scope
-        self._is_socket = scope["type"] == "websocket"
+        self._is_socket = is_socket = scope["type"] == "websocket"
         # Every scope that somebody outside may look into for the record of the match.
         self._scopes = [scope]
-        self.req = req = Request(scope, receive, settings, app, base, url)
+        self.req = req = Request(scope, receive, settings, app, base, url, original)
         req._selection = self
-        self.res = req.res = Response(req, send, settings, app)
+        self.res = req.res = res = Response(req, send, settings, app)
         # What the host took off, and what the scope stands for when a middleware has it.
         self._base = self._scope_base = base
-        self._scope_url = req.original_url
-        req.original_url = original
-        self._root_path: str = scope.get("root_path") or ""
+        self._scope_url = base + url
         self._host_params: dict[str, Any] | None = scope.get("path_params")
         if self._host_params:
             req.params = self._host_params
         self.error: Any = None
-        self.frame: Frame | None = RouterFrame(router, None, req, None)
+        self.frame: Frame | None
+        self.frame = frame = RouterFrame(router, None, req, None)
+        if "router" in scope:
+            # A scope refers to the record of its match, and this to it: where no host is, that circle is not made.
+            frame.mounts = scope
         if GUARDS in scope:
-            self.frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *self.frame.post)
+            frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *frame.post)
         if app is not None and settings.powered_by:
-            self.res._headers[b"x-powered-by"] = b"Express"
-        if not self._is_socket and req.method.upper() == "WEBSOCKET":
+            res._headers[b"x-powered-by"] = b"Express"
+        if not is_socket and req.method.upper() == "WEBSOCKET":
             # It stands for handshakes here; a request that calls its method so must not get to what serves those.
             self.error = HTTPError(400, "No such method", type="method.unknown")
 
@@ -127,17 +128,17 @@ class Selection:
         """Return the next handler to call; ``None`` when the stacks are exhausted or OPTIONS was answered."""
         while True:
             frame = self.frame
-            if type(frame) is RouteFrame:
+            if type(frame) is RouterFrame:
+                handler = self._advance(frame) if frame.run is None else self._run_params(frame, frame.run)
+                if handler is not None:
+                    return handler
+            elif type(frame) is RouteFrame:
                 handler = frame.next(self.error)
                 if handler is None:
                     self._leave_route(frame)
                 elif handler.kind == ROUTER:
                     self._enter_router(frame, cast("Router", handler.fn), None)
                 else:
-                    return handler
-            elif type(frame) is RouterFrame:
-                handler = self._advance(frame) if frame.run is None else self._run_params(frame, frame.run)
-                if handler is not None:
                     return handler
             else:
                 return None
@@ -155,28 +156,24 @@ class Selection:
     def _advance(self, frame: RouterFrame) -> Handler | None:  # noqa: C901 - run for every layer: no calls in it
         """Go to the next layer that matches, or leave the router."""
         req = self.req
-        if frame.removed or frame.slash_added:
+        if frame.removed:
             frame.restore(req)
             if len(self._scope_base) > len(req.base_url):
                 self._rebase()
         if req.url != frame.url:
             frame.look_up(req)
-        path = frame.path
         router = frame.router
         stack = router.stack
-        method = "WEBSOCKET" if self._is_socket else req.method
-        while True:
-            position = frame.position
-            if position >= len(frame.candidates):
-                if frame.size == len(stack):
-                    self._leave(frame)
-                    return None
-                frame.look_up(req)  # a handler has registered something that comes after it
-                continue
-            number = frame.candidates[position]
-            frame.position = position + 1
+        for number in frame.rest:
             frame.index = number + 1
             layer = stack[number]
+            handler = layer.anywhere
+            if handler is not None and self.error is None:
+                if MATCH in self.scope and type(frame.parent) is not RouteFrame:
+                    self._forget_route()  # an error handler has let the request go on
+                req.params = merge_params({}, frame.params) if router.merge_params else {}
+                return handler
+            path = frame.path
             try:
                 match = layer.match(path)
             except DecodeError as error:
@@ -186,8 +183,13 @@ class Selection:
             if match is None:
                 continue
             route = layer.route
+            handlers: tuple[Handler, ...] | None = None
             if route is not None:
-                if self.error is not None or not (route._by_method.get(method) or self._serves(frame, route, method)):
+                if self.error is not None:
+                    continue
+                method = "WEBSOCKET" if self._is_socket else req.method
+                handlers = route._by_method.get(method)
+                if not handlers and not self._serves(frame, route, method):
                     continue
                 req.route = route
             params = match.params
@@ -196,8 +198,13 @@ class Selection:
                 frame.run = ParamRun(layer, match, path, frame)
                 return None
             if route is not None:
-                return self._enter_route(frame, route, match)
+                return self._enter_route(frame, route, match, handlers)
             return self._enter(frame, layer, match, path)
+        if frame.size == len(stack):
+            self._leave(frame)
+        else:
+            frame.look_up(req)  # a handler has registered something that comes after it
+        return None
 
     def _serves(self, frame: RouterFrame, route: Route, method: str) -> bool:
         """Tell whether a route that matches by its path does so by the method, and note for OPTIONS what it serves."""
@@ -208,8 +215,11 @@ class Selection:
             frame.methods.extend(route.allowed)
         return False
 
-    def _enter_route(self, frame: RouterFrame, route: Route, match: Match) -> Handler | None:
-        handlers = route.handlers_for("WEBSOCKET" if self._is_socket else self.req.method.upper())
+    def _enter_route(
+        self, frame: RouterFrame, route: Route, match: Match, handlers: tuple[Handler, ...] | None = None
+    ) -> Handler | None:
+        if handlers is None:
+            handlers = route.handlers_for("WEBSOCKET" if self._is_socket else self.req.method.upper())
         if handlers:
             self._record(frame, route, match)
         entered = self.frame = RouteFrame(frame, handlers)
@@ -321,7 +331,7 @@ class Selection:
         params = self.req.params
         if self._host_params:
             params = {**self._host_params, **params}
-        record = route.record(self._base, frame, match.pattern, self.root_router, self._scopes[0])
+        record = route.record(frame, match.pattern)
         endpoint = route.endpoint
         for scope in self._scopes:
             scope["route"] = route
@@ -331,11 +341,16 @@ class Selection:
 
     # -- the scope
 
+    def _scope_below(self, scope: Scope) -> Scope:
+        """Return a copy of a scope that tells where the walk is: below which mounts, and of which rewrites."""
+        req = self.req
+        root_path = (self._scopes[0].get("root_path") or "") + unquote(req.base_url[len(self._base) :])
+        return mounted_scope(scope, root_path, req.url, req.base_url)
+
     def _rebase(self) -> None:
         """The walk has left the mount that the scope stands for: give what follows one that says so."""
         req = self.req
-        root_path = self._root_path + unquote(req.base_url[len(self._base) :])
-        self.scope = req.scope = mounted_scope(self.scope, root_path, req.url, req.base_url)
+        self.scope = req.scope = self._scope_below(self.scope)
         self._scopes.append(self.scope)
         req._headers = None
         self._scope_base = req.base_url

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from urllib.parse import quote
 
-__all__ = ["content_disposition", "encode_url", "escape_html", "safe_redirect_target"]
+__all__ = ["content_disposition", "encode_url", "escape_html", "path_of", "safe_redirect_target"]
 
 # Printable ASCII that encodeurl leaves alone: all but space " < > ` { }, and % only before two hex digits.
 _URL_SAFE = "%!#$&'()*+,-./:;=?@[\\]^_|~"
@@ -115,3 +115,20 @@ def safe_redirect_target(url: str, *, allowed_hosts: Collection[str] = ()) -> bo
         return False
     authority = absolute[1].lower()
     return "@" not in authority and any(authority == host.lower() for host in allowed_hosts)
+
+
+def path_of(url: str) -> str:
+    """Return the path of a request target, without the query; of an absolute-form target too (RFC 9112 section 3.2.2).
+
+    Args:
+        url: percent-encoded.
+    """
+    if url.startswith("/") and "?" not in url and "#" not in url:
+        return url  # nearly always
+    if not url.startswith("/"):
+        head, mark, rest = url.partition("://")
+        if mark and "?" not in head:
+            host, slash, tail = rest.partition("/")
+            url = slash + tail if "?" not in host else "/"
+            url = url or "/"
+    return url.partition("?")[0].partition("#")[0]

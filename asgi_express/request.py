@@ -11,6 +11,7 @@ from asgi_express._camel import snake_case_only
 from asgi_express._incoming import Incoming
 from asgi_express._named import request_url
 from asgi_express._ranges import RangeResult, parse_range
+from asgi_express._urls import path_of
 
 __all__ = ["Request"]
 
@@ -48,17 +49,7 @@ class Request(Incoming):
 
         Example: ``req.path`` is ``"/users"`` for ``/users?page=2``.
         """
-        url = self.url
-        if url.startswith("/") and "?" not in url and "#" not in url:
-            return url  # nearly always
-        if not url.startswith("/"):
-            # an absolute-form target, http://host/path (RFC 9112 section 3.2.2)
-            head, mark, rest = url.partition("://")
-            if mark and "?" not in head:
-                host, slash, tail = rest.partition("/")
-                url = slash + tail if "?" not in host else "/"
-                url = url or "/"
-        return url.partition("?")[0].partition("#")[0]
+        return path_of(self.url)
 
     @property
     def query(self) -> Any:
@@ -187,6 +178,9 @@ class Request(Incoming):
 
         Example: ``if req.fresh: res.status(304).end()``
         """
+        return self._is_fresh()
+
+    def _is_fresh(self) -> bool:
         if self.method not in _FRESHNESS_METHODS:
             return False
         for name, _ in self.scope["headers"]:

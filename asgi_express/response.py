@@ -304,7 +304,7 @@ class Response(Files):
             value = self._settings.entity_tag(content)
             if value:
                 headers[b"etag"] = value
-        if self.req.fresh:
+        if self.req._is_fresh():
             self._status = 304
         if self._status == 200:
             pass  # nearly always

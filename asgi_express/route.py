@@ -9,7 +9,7 @@ from asgi_express._handlers import Handler, classify, flatten, socket_handler
 from asgi_express._host import mount_of
 from asgi_express._pattern import Pattern
 from asgi_express._verbs import METHODS, RouteVerbs
-from asgi_express.types import HandlerSpec, PathSpec, Scope
+from asgi_express.types import HandlerSpec, PathSpec
 
 if TYPE_CHECKING:
     from typing import Self
@@ -133,14 +133,14 @@ class Route(RouteVerbs):
         self._by_method = {}
         return self
 
-    def record(self, base: str, frame: RouterFrame, pattern: Pattern, root: object, scope: Scope) -> RouteMatch:
+    def record(self, frame: RouterFrame, pattern: Pattern) -> RouteMatch:
         """Return the record of a match.
 
         Example::
 
-            scope["asgi_express.match"] = route.record(base, frame, pattern, router, scope)
+            scope["asgi_express.match"] = route.record(frame, pattern)
         """
-        return RouteMatch(self, base, frame, pattern, root, scope)
+        return RouteMatch(self, frame, pattern)
 
 
 class RouteMatch:
@@ -150,18 +150,12 @@ class RouteMatch:
         route: the route.
     """
 
-    __slots__ = ("_base", "_frame", "_pattern", "_root", "_scope", "_template", "route")
+    __slots__ = ("_frame", "_pattern", "_template", "route")
 
-    def __init__(
-        self, route: Route, base: str, frame: RouterFrame, pattern: Pattern, root: object, scope: Scope
-    ) -> None:
+    def __init__(self, route: Route, frame: RouterFrame, pattern: Pattern) -> None:
         self.route = route
-        self._base = base
         self._frame = frame
         self._pattern = pattern
-        self._root = root
-        # A scope refers to its record: where no host is around, that circle is not worth its collection.
-        self._scope = scope if "router" in scope else None
         self._template: str | None = None
 
     @property
@@ -178,13 +172,16 @@ class RouteMatch:
 
     def _write_template(self) -> str:
         parts = [_source(self._pattern)]
-        frame: Frame | None = self._frame
+        first = self._frame
+        frame: Frame | None = first
         while frame is not None:
             if frame.prefix is not None:
                 parts.append(_source(frame.prefix).rstrip("/"))
+            if frame.parent is None:
+                first = frame
             frame = frame.parent
-        mounts = None if self._scope is None else mount_of(self._root, self._scope)
-        parts.append(self._base if mounts is None else mounts)
+        mounts = None if first.mounts is None else mount_of(first.router, first.mounts)
+        parts.append(first.base_url if mounts is None else mounts)
         return "".join(reversed(parts))
 
     @property

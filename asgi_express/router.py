@@ -468,10 +468,10 @@ class Router(RouterVerbs):
             MisuseError: the scope is of a type that a router cannot serve.
         """
         kind = scope["type"]
-        if kind == "lifespan":
-            await serve_lifespan(self.lifespan_context(), scope, receive, send)
-            return
-        if kind not in ("http", "websocket"):
+        if kind != "http" and kind != "websocket":
+            if kind == "lifespan":
+                await serve_lifespan(self.lifespan_context(), scope, receive, send)
+                return
             msg = f"a router cannot serve a scope of type {kind!r}"
             raise MisuseError(msg)
         walk = self._walk(self, scope, receive, send)

@@ -53,7 +53,17 @@ TABLE: dict[str, set[str]] = {
     "_inbox": {"errors", "types"},
     "_forms": {"_aside", "_charset", "_inbox", "_query", "errors", "types"},
     "_incoming": {"_aside", "_charset", "_events", "_inbox", "_json_text", "_units", "errors", "types"},
-    "request": {"_addresses", "_camel", "_cookies", "_freshness", "_incoming", "_named", "_negotiation", "_ranges"},
+    "request": {
+        "_addresses",
+        "_camel",
+        "_cookies",
+        "_freshness",
+        "_incoming",
+        "_named",
+        "_negotiation",
+        "_ranges",
+        "_urls",
+    },
     # the response
     "_outgoing": {"_events", "errors", "types"},
     "_heading": {"_cookies", "_headers", "_mime", "_outgoing", "_urls", "errors", "types"},
@@ -71,7 +81,7 @@ TABLE: dict[str, set[str]] = {
     "_layer": {"_handlers", "_pattern", "types"},
     "_index": {"_layer", "_pattern", "_tokens"},
     # the walk
-    "_frames": {"_handlers", "_layer", "_pattern", "request"},
+    "_frames": {"_handlers", "_layer", "_pattern", "_urls", "request", "types"},
     "_selection": {
         *("_frames", "_handlers", "_layer", "_pattern", "_scope", "errors", "request", "response", "types"),
     },

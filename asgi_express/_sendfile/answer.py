@@ -66,10 +66,11 @@ async def look(req: Request, target: Target, options: FileOptions) -> Found:
 def _set_plainly(headers: Mapping[str, Any], res: Response, path: str, stat: os.stat_result) -> None:
     """Set headers as they are: no charset is added to a type."""
     for name, value in headers.items():
-        several = isinstance(value, (list, tuple))
-        res._headers[header_name(name)] = (
-            [header_value(name, item) for item in value] if several else header_value(name, value)
-        )
+        if isinstance(value, (list, tuple)):
+            res._headers[header_name(name)] = [header_value(name, item) for item in value]
+            res._has_lists = True
+        else:
+            res._headers[header_name(name)] = header_value(name, value)
 
 
 async def respond(

@@ -96,7 +96,7 @@ async def with_parts(names: Names) -> None:
 def with_record(names: Names) -> None:
     match = names["match"]
     names |= {"scope": {}, "route": match.route}
-    names |= {"base": match._base, "frame": match._frame, "pattern": match._pattern}
+    names |= {"frame": match._frame, "pattern": match._pattern}
 
 
 def hello(path: str = "/") -> Any:
