@@ -14,7 +14,7 @@ from asgi_express import _json
 from asgi_express._debug_page import error_facts, error_page, words_of
 from asgi_express._headers import HeaderValueError
 from asgi_express._status import reason
-from asgi_express._urls import encode_url, escape_html
+from asgi_express._urls import encode_url, escape_html, path_of
 
 if TYPE_CHECKING:
     from asgi_express.request import Request
@@ -25,7 +25,10 @@ __all__ = ["answer_error", "answer_not_found", "log_error", "status_of"]
 _log = logging.getLogger("asgi_express")
 
 # A header of these would speak of a body that is no longer sent.
-_CONTENT_HEADERS = ("Content-Encoding", "Content-Language", "Content-Range", "Transfer-Encoding")
+_CONTENT_HEADERS = (b"content-encoding", b"content-language", b"content-range", b"transfer-encoding")
+
+_HTML = b"text/html; charset=utf-8"
+_NO_SOURCES = b"default-src 'none'"
 
 # How much of what a client sent goes into a line of the log.
 _LOGGED = 1024
@@ -33,7 +36,7 @@ _LOGGED = 1024
 
 def answer_not_found(req: Request, res: Response) -> None:
     """Answer 404, naming the method and the path that was asked for."""
-    path = encode_url(_path(req.original_url))
+    path = encode_url(path_of(req.original_url))
     _forget_content(res)
     _answer(res, 404, f"Cannot {req.method} {path}")
 
@@ -54,10 +57,11 @@ def answer_error(error: Any, res: Response) -> None:
     elif not isinstance(error, BaseException):
         _answer(res, status, words_of(error))
     elif res.req.accepts("html", "json") == "json":
-        _settle(res, status, "default-src 'none'", "application/json", _json.dumps(error_facts(error, status)))
+        facts = _json.dumps(error_facts(error, status))
+        _settle(res, status, _NO_SOURCES, b"application/json; charset=utf-8", facts)
     else:
         page, policy = error_page(error, status, res.req)
-        _settle(res, status, policy, "text/html", page)
+        _settle(res, status, policy.encode(), _HTML, page)
 
 
 def status_of(error: Any, res: Response) -> tuple[int, bool]:
@@ -88,20 +92,14 @@ def log_error(error: Any, req: Request, res: Response) -> None:
 
 
 def _forget_content(res: Response) -> None:
+    res._open()
     for name in _CONTENT_HEADERS:
-        res.remove_header(name)
+        res._headers.pop(name, None)
 
 
 def _printable(text: str) -> str:
     """Return text of the client's for a line of the log: printable ASCII, and no more than 1 KiB."""
     return ascii(text[:_LOGGED])[1:-1][:_LOGGED]
-
-
-def _path(url: str) -> str:
-    host, mark, rest = url.partition("://")
-    if mark and "/" not in host and "?" not in host:
-        url = "/" + rest.partition("/")[2]
-    return url.partition("?")[0].partition("#")[0]
 
 
 def _answer(res: Response, status: int, message: str) -> None:
@@ -110,17 +108,18 @@ def _answer(res: Response, status: int, message: str) -> None:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>Error</title>\n</head>\n'
         f"<body>\n<pre>{text}</pre>\n</body>\n</html>\n"
     )
-    _settle(res, status, "default-src 'none'", "text/html", page)
+    _settle(res, status, _NO_SOURCES, _HTML, page)
 
 
-def _settle(res: Response, status: int, policy: str, kind: str, text: str) -> None:
-    res.status(status)
+def _settle(res: Response, status: int, policy: bytes, kind: bytes, text: str) -> None:
+    res._status = status
     content = text.encode("utf-8", "replace")
     # Not by set(): there may be as many headers as it lets through.
     res._headers |= {
-        b"content-security-policy": policy.encode(),
+        b"content-security-policy": policy,
         b"x-content-type-options": b"nosniff",
-        b"content-type": f"{kind}; charset=utf-8".encode(),
+        b"content-type": kind,
         b"content-length": b"%d" % len(content),
     }
-    res.end(content)
+    res._settled = True
+    res._finish(content)

@@ -54,6 +54,7 @@ class Incoming:
         "__dict__",
         "_client_gone",
         "_events",
+        "_has_end",
         "_headers",
         "_inbox",
         "_query",
@@ -93,6 +94,8 @@ class Incoming:
         self._headers: MutableHeaders | None = None
         self._query: tuple[str, Any] | None = None
         self._events: Events | None = None
+        # Whether there is anything to do when the request is over.
+        self._has_end = False
         self._watcher: asyncio.Task[None] | None = None
 
     # -- headers
@@ -265,19 +268,23 @@ class Incoming:
         if event not in ("aborted", "close"):
             msg = f"req.on: there is no event {event!r}; there are 'aborted' and 'close'"
             raise ValueError(msg)
-        if self._events is None:
-            self._events = Events()
-        self._events.add(event, listener)
+        self._emitter.add(event, listener)
         self._watch()
         return self
 
     def _on_over(self, listener: Listener) -> None:
         """Do something when the request is over, without watching for the client."""
+        self._emitter.add("over", listener)
+
+    @property
+    def _emitter(self) -> Events:
         if self._events is None:
             self._events = Events()
-        self._events.add("over", listener)
+        self._has_end = True
+        return self._events
 
     def _watch(self) -> None:
+        self._has_end = True
         if self._watcher is None and self.scope["type"] == "http":
             inbox = self._incoming
             inbox.watched = True

@@ -25,7 +25,7 @@ _ANY = "/"
 # Segments deep; beyond it the patterns are asked. It also bounds how many ways ``any`` can branch.
 _DEPTH = 8
 
-# Below this many layers a walk over all of them is as fast.
+# Up to so many layers that have something to match, asking each of them is as fast.
 _SMALL = 4
 
 
@@ -63,7 +63,7 @@ class Index:
         layers: the stack, as it is now; a stack that has changed needs another index.
     """
 
-    __slots__ = ("_all", "_known", "_root", "size")
+    __slots__ = ("_all", "_is_small", "_known", "_root", "size")
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.size = len(layers)
@@ -71,7 +71,8 @@ class Index:
         self._root = _Node()
         # What was found for the paths that routes name in full: no more of them than there are routes.
         self._known: dict[str, Sequence[int] | None] = {}
-        if self.size > _SMALL:
+        self._is_small = sum(layer.anywhere is None for layer in layers) <= _SMALL
+        if not self._is_small:
             for number, layer in enumerate(layers):
                 for pattern in layer.patterns:
                     self._add(number, pattern)
@@ -99,7 +100,7 @@ class Index:
         """
         found = self._known.get(path)
         if found is None:
-            if self.size <= _SMALL or not path.startswith("/"):
+            if self._is_small or not path.startswith("/"):
                 return self._all
             found = self._search(path)
             if path in self._known:

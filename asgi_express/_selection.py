@@ -31,6 +31,10 @@ __all__ = ["Selection"]
 _READ_OTHERWISE = re.compile(r"%|//|/\.\.?(?:/|\Z)")
 
 
+# What nearly every request has.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
 class Selection:
     """The place of one request among the stacks.
 
@@ -44,6 +48,7 @@ class Selection:
     __slots__ = (
         "_base",
         "_host_params",
+        "_is_recorded",
         "_is_socket",
         "_scope_base",
         "_scope_url",
@@ -63,17 +68,20 @@ class Selection:
         self.root_router = router
         self.scope = scope
         self._is_socket = is_socket = scope["type"] == "websocket"
-        # Every scope that somebody outside may look into for the record of the match.
+        # Every scope that somebody outside may look into for the record of the match, and whether it is there: that of
+        # a router around this one may be.
         self._scopes = [scope]
+        self._is_recorded = MATCH in scope
         self.req = req = Request(scope, receive, settings, app, base, url, original)
         req._selection = self
         self.res = req.res = res = Response(req, send, settings, app)
         # What the host took off, and what the scope stands for when a middleware has it.
         self._base = self._scope_base = base
         self._scope_url = base + url
-        self._host_params: dict[str, Any] | None = scope.get("path_params")
-        if self._host_params:
-            req.params = self._host_params
+        host_params: dict[str, Any] | None = scope.get("path_params")
+        self._host_params = host_params
+        if host_params:
+            req.params = host_params
         self.error: Any = None
         self.frame: Frame | None
         self.frame = frame = RouterFrame(router, None, req, None)
@@ -84,7 +92,7 @@ class Selection:
             frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *frame.post)
         if app is not None and settings.powered_by:
             res._headers[b"x-powered-by"] = b"Express"
-        if not is_socket and req.method.upper() == "WEBSOCKET":
+        if req.method not in _METHODS and req.method.upper() == "WEBSOCKET" and not is_socket:
             # It stands for handshakes here; a request that calls its method so must not get to what serves those.
             self.error = HTTPError(400, "No such method", type="method.unknown")
 
@@ -133,12 +141,8 @@ class Selection:
                 if handler is not None:
                     return handler
             elif type(frame) is RouteFrame:
-                handler = frame.next(self.error)
-                if handler is None:
-                    self._leave_route(frame)
-                elif handler.kind == ROUTER:
-                    self._enter_router(frame, cast("Router", handler.fn), None)
-                else:
+                handler = self._next_of_route(frame)
+                if handler is not None:
                     return handler
             else:
                 return None
@@ -169,7 +173,7 @@ class Selection:
             layer = stack[number]
             handler = layer.anywhere
             if handler is not None and self.error is None:
-                if MATCH in self.scope and type(frame.parent) is not RouteFrame:
+                if self._is_recorded and type(frame.parent) is not RouteFrame:
                     self._forget_route()  # an error handler has let the request go on
                 req.params = merge_params({}, frame.params) if router.merge_params else {}
                 return handler
@@ -223,9 +227,14 @@ class Selection:
         if handlers:
             self._record(frame, route, match)
         entered = self.frame = RouteFrame(frame, handlers)
-        handler = entered.next(None)
-        if handler is not None and handler.kind == ROUTER:
-            self._enter_router(entered, cast("Router", handler.fn), None)
+        return self._next_of_route(entered)
+
+    def _next_of_route(self, frame: RouteFrame) -> Handler | None:
+        handler = frame.next(self.error)
+        if handler is None:
+            self._leave_route(frame)
+        elif handler.kind == ROUTER:
+            self._enter_router(frame, cast("Router", handler.fn), None)
             return None
         return handler
 
@@ -234,7 +243,7 @@ class Selection:
         route = layer.route
         if route is not None:
             return self._enter_route(frame, route, match)
-        if self.error is None and MATCH in self.scope and type(frame.parent) is not RouteFrame:
+        if self.error is None and self._is_recorded and type(frame.parent) is not RouteFrame:
             self._forget_route()  # an error handler has let the request go on
         if match.text and not frame.trim(self.req, path, match.text):
             return None
@@ -297,7 +306,10 @@ class Selection:
 
     def _forget_route(self) -> None:
         """Take the record of a route back: what follows is not that route, and must not be judged as it."""
-        for scope in self._scopes if self.scope.pop(MATCH, None) is not None else ():
+        if not self._is_recorded:
+            return
+        self._is_recorded = False
+        for scope in self._scopes:
             for key in (MATCH, "route", "endpoint"):
                 scope.pop(key, None)
             scope["path_params"] = self._host_params or {}
@@ -331,6 +343,7 @@ class Selection:
         params = self.req.params
         if self._host_params:
             params = {**self._host_params, **params}
+        self._is_recorded = True
         record = route.record(frame, match.pattern)
         endpoint = route.endpoint
         for scope in self._scopes:

@@ -54,6 +54,7 @@ class Express(Router):
 
     def __init__(self, *, lifespan: Lifespan | None = None, raise_errors: bool = False, **settings: Any) -> None:
         super().__init__(lifespan=lifespan, raise_errors=raise_errors)
+        self.application = self
         self.parent: Express | None = None
         self.mountpath: PathSpec = "/"
         self.locals: dict[str, Any] = {"settings": self.settings}
@@ -66,14 +67,6 @@ class Express(Router):
                 msg = f"Express(): there is no setting {keyword!r}; app.set() takes names of your own"
                 raise TypeError(msg)
             self.set(name, value)
-
-    @property
-    def application(self) -> Express:
-        """The application itself.
-
-        Example: ``app.application`` is ``app``.
-        """
-        return self
 
     # -- settings
 

@@ -48,6 +48,9 @@ class Router(RouterVerbs):
         lifespan: an asynchronous context manager function of this router, as in Starlette and FastAPI;
             what it yields is the ``state`` of requests.
 
+    Attributes:
+        application: the application that this router is; ``None`` if it is none.
+
     Example::
 
         users = Router()
@@ -87,16 +90,9 @@ class Router(RouterVerbs):
         self.post_handlers: tuple[Handler, ...] = ()
         self.param_callbacks: dict[str, list[Handler]] = {}
         self.settings = Settings()
+        self.application: Express | None = None
         self.lifespan_states: dict[int, dict[str, Any]] = {}
         self._lifespan = lifespan
-
-    @property
-    def application(self) -> Express | None:
-        """The application that this router is, if it is one.
-
-        Example: ``router.application`` is ``None``.
-        """
-        return None
 
     @property
     def index(self) -> Index:
@@ -478,9 +474,8 @@ class Router(RouterVerbs):
         try:
             await walk.run()
         finally:
-            req = walk.req
-            if req._watcher is not None or req._events is not None or walk.res._events is not None:
-                await req._over()
+            if walk.req._has_end:
+                await walk.req._over()
             walk.close()
         if walk.unhandled is not None:
             raise walk.unhandled
