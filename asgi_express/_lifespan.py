@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from asgi_express._handlers import name_of
+from asgi_express._handlers import APP, name_of
 from asgi_express._scope import ROUTER
 from asgi_express.errors import ExpressError
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LifespanError", "serve_lifespan", "started"]
+if TYPE_CHECKING:
+    from asgi_express.router import Router
+
+__all__ = ["LifespanError", "lifespans", "serve_lifespan", "started"]
 
 _log = logging.getLogger("asgi_express")
 
@@ -28,6 +31,39 @@ _PATIENCE = 10.0
 
 class LifespanError(ExpressError):
     """A mounted app said that it could not start or stop."""
+
+
+@asynccontextmanager
+async def lifespans(router: Router) -> AsyncIterator[dict[str, Any] | None]:
+    """Run the lifespans of a router, of the routers below it and of all mounted apps around a block.
+
+    Yields:
+        What the lifespans of the routers have yielded, the outermost last; ``None`` where that is nothing.
+
+    Raises:
+        LifespanError: a mounted app failed; those that had started were stopped.
+    """
+    async with AsyncExitStack() as stack:
+        states: dict[str, Any] = {}
+        for each in router._routers():
+            if each._lifespan is not None:
+                own = await stack.enter_async_context(each._lifespan(each))
+                states = {**(own or {}), **states}
+        behind = {id(handler.fn): each for each in router._routers() for handler in each.post_handlers}
+        # A lifespan may have mounted more.
+        router.lifespan_states = await stack.enter_async_context(started(_apps(router), behind))
+        stack.callback(router.lifespan_states.clear)
+        # Starlette takes anything but None for a state, and fails where the server keeps none.
+        yield states or None
+
+
+def _apps(root: Router) -> Iterator[ASGIApp]:
+    """Give the ASGI apps on all stacks, in the order of registration."""
+    for router in root._routers():
+        for layer in router.stack:
+            handlers = (layer.handler,) if layer.handler else layer.route._stack if layer.route else ()
+            yield from (handler.fn for handler in handlers if handler.kind == APP)
+        yield from (handler.fn for handler in router.post_handlers if handler.kind == APP)
 
 
 @asynccontextmanager

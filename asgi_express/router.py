@@ -6,16 +6,16 @@ Mounted in a host, standing alone, or used in another router, it is the same obj
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeAlias, cast, overload
 
 from asgi_express._camel import snake_case_only
 from asgi_express._dispatch import Walk
-from asgi_express._handlers import APP, ERROR, ROUTER, Handler, app_handler, classify, name_of, param_handler
+from asgi_express._handlers import ERROR, ROUTER, Handler, app_handler, classify, name_of, param_handler
 from asgi_express._index import Index
 from asgi_express._layer import Layer
-from asgi_express._lifespan import serve_lifespan, started
+from asgi_express._lifespan import lifespans, serve_lifespan
 from asgi_express._named import Names, router_url
 from asgi_express._routes import Routes
 from asgi_express._settings import Settings
@@ -418,8 +418,7 @@ class Router(RouterVerbs):
 
     # -- lifespan
 
-    @asynccontextmanager
-    async def lifespan_context(self, app: Any = None) -> AsyncIterator[Any]:
+    def lifespan_context(self, app: Any = None) -> AbstractAsyncContextManager[Any]:
         """Run the lifespans of this router, the routers below it and all mounted ASGI apps around a block.
 
         Standing alone, the server does this. A host that runs no lifespan of mounted apps is given it by hand.
@@ -435,25 +434,7 @@ class Router(RouterVerbs):
             LifespanError: a mounted app failed; those that had started were stopped.
         """
         del app
-        async with AsyncExitStack() as stack:
-            states: dict[str, Any] = {}
-            for router in self._routers():
-                if router._lifespan is not None:
-                    own = await stack.enter_async_context(router._lifespan(router))
-                    states = {**(own or {}), **states}
-            behind = {id(handler.fn): router for router in self._routers() for handler in router.post_handlers}
-            self.lifespan_states = await stack.enter_async_context(started(self._apps(), behind))
-            stack.callback(self.lifespan_states.clear)
-            # Starlette takes anything but None for a state, and fails where the server keeps none.
-            yield states or None
-
-    def _apps(self) -> Iterator[ASGIApp]:
-        """Give the ASGI apps on all stacks, in the order of registration."""
-        for router in self._routers():
-            for layer in router.stack:
-                handlers = (layer.handler,) if layer.handler else layer.route._stack if layer.route else ()
-                yield from (handler.fn for handler in handlers if handler.kind == APP)
-            yield from (handler.fn for handler in router.post_handlers if handler.kind == APP)
+        return lifespans(self)
 
     # -- ASGI
 

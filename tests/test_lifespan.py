@@ -387,6 +387,17 @@ async def test_a_router_that_is_used_twice_starts_once(events: list[str]) -> Non
     assert events == whole("shared")
 
 
+async def test_what_a_lifespan_mounts_is_started_too(events: list[str]) -> None:
+    @asynccontextmanager
+    async def mounting(router: Any) -> AsyncIterator[None]:
+        router.mount("/a", Part("A", events))
+        yield
+
+    async with Router(lifespan=mounting).lifespan_context():
+        assert events == ["A starts"]
+    assert events == whole("A")
+
+
 async def test_a_router_that_fails_to_start_stops_those_before_it(events: list[str]) -> None:
     @asynccontextmanager
     async def failing(router: Any) -> AsyncIterator[None]:
