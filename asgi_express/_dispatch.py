@@ -97,7 +97,8 @@ class Walk(Selection):
         req, res = self.req, self.res
         if res._has_news:
             await res._push()
-        self.signal(value)
+        if value is not None or self.error is not None:
+            self.signal(value)
         kept = (req.url, req.base_url, req.params, req.route, req.app)
         settings = req._settings
         self._depth += 1
@@ -283,7 +284,7 @@ class Walk(Selection):
         is_same = base == self._scope_base and (base + req.url if base else req.url) == self._scope_url
         states = self.root_router.lifespan_states
         state = states.get(id(handler.fn)) if states else None
-        if is_same and not handler.opaque and not state and scope.get("method", req.method) == req.method:
+        if is_same and not state and not handler.opaque and scope.get("method", req.method) == req.method:
             return scope
         child = dict(scope) if is_same else self._scope_below(scope)
         if "method" in child:
