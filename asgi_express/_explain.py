@@ -19,7 +19,7 @@ from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, name_of
 from asgi_express._named import wrapped_router
 from asgi_express._pattern import Match, Pattern
 from asgi_express._places import Kind, depth_of, join, place_of, role_of, written
-from asgi_express._scope import ACTOR, MATCH, WALK
+from asgi_express._scope import ACTOR, MATCH, SECURITY_SCOPE, WALK
 from asgi_express._status import REASONS
 from asgi_express.types import Message, Receive, Scope, Send
 
@@ -32,9 +32,6 @@ __all__ = ["Explanation", "Headers", "Outcome", "Step", "explain"]
 Headers: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 
 Outcome: TypeAlias = Literal["enters", "matches", "other method", "passes on", "may answer", "answers", "refuses"]
-
-# Where the firewalls look for the policies of the actor.
-_SECURITY_SCOPE = "asgi_express.security_scope"
 
 # Routers around routers in ASGI middleware nest calls here, as they do in a request.
 _MAX_WRAPPED = 50
@@ -130,7 +127,7 @@ async def explain(
         raise ValueError(msg)
     scope = _scope(method.upper(), path, headers)
     if actor is not None:
-        scope[ACTOR], scope[_SECURITY_SCOPE] = actor, policies
+        scope[ACTOR], scope[SECURITY_SCOPE] = actor, policies
     dry = _DryWalk(router, scope, _silence, _nowhere)
     try:
         return await dry.explain(method.upper(), path)

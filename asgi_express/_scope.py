@@ -23,6 +23,7 @@ __all__ = [
     "MATCH",
     "PEER",
     "ROUTER",
+    "SECURITY_SCOPE",
     "WALK",
     "encode_path",
     "mounted_scope",
@@ -36,6 +37,9 @@ WALK = "asgi_express.walk"
 
 ACTOR = "asgi_express.actor"
 """Who asks, as ``TokenAuth`` or a middleware of yours has found out."""
+
+SECURITY_SCOPE = "asgi_express.security_scope"
+"""The policies of who asks."""
 
 PEER = "asgi_express.peer"
 """The address of the connection, where a middleware has put the client's in its place."""

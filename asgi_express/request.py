@@ -11,6 +11,7 @@ from asgi_express._camel import snake_case_only
 from asgi_express._incoming import Incoming
 from asgi_express._named import request_url
 from asgi_express._ranges import RangeResult, parse_range
+from asgi_express._scope import ACTOR, SECURITY_SCOPE
 from asgi_express._urls import path_of
 
 __all__ = ["Request"]
@@ -347,6 +348,22 @@ class Request(Incoming):
         Example: ``req.session["user"] = "ada"``
         """
         return self.scope.get("session")
+
+    @property
+    def actor(self) -> Any:
+        """Who acts, from ``TokenAuth`` or whatever else found it out; ``None`` for nobody.
+
+        Example: ``req.actor.id`` is ``"ada"``.
+        """
+        return self.scope.get(ACTOR)
+
+    @property
+    def security_scope(self) -> Any:
+        """The policies of the actor, a ``Scope``; ``None`` without.
+
+        Example: ``len(req.security_scope)`` is ``1``.
+        """
+        return self.scope.get(SECURITY_SCOPE)
 
 
 def _flat(values: Sequence[str | Sequence[str]]) -> list[str]:

@@ -62,6 +62,7 @@ TABLE: dict[str, set[str]] = {
         "_named",
         "_negotiation",
         "_ranges",
+        "_scope",
         "_urls",
     },
     # the response

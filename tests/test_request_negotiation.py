@@ -294,3 +294,9 @@ async def test_a_json_cookie_of_a_hostile_depth_is_text() -> None:
 async def test_the_session_is_that_of_whichever_middleware_keeps_one() -> None:
     assert await told(lambda req: req.session) is None
     assert await told(lambda req: req.session, session={"user": 7}) == {"user": 7}
+
+
+async def test_the_actor_and_the_policies_are_those_that_were_found_out() -> None:
+    assert await told(lambda req: [req.actor, req.security_scope]) == [None, None]
+    found: dict[str, Any] = {"asgi_express.actor": {"id": "ada"}, "asgi_express.security_scope": ["readers"]}
+    assert await told(lambda req: [req.actor, req.security_scope], **found) == [{"id": "ada"}, ["readers"]]

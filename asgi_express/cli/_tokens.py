@@ -11,7 +11,8 @@ from typing import Any
 from asgi_express.cli._failure import Failure
 from asgi_express.errors import ExpressError
 from asgi_express.gateway import Gateway
-from asgi_express.security import Actor, Grant, TokenStore
+from asgi_express.gateway._objects import serving
+from asgi_express.security import Actor, Grant, JWTValidator, TokenStore
 
 __all__ = ["create", "facts_of", "inspect", "pairs", "revoke"]
 
@@ -54,8 +55,9 @@ async def create(
 
 async def inspect(target: Any, store: str | None, token: str) -> Grant | None:
     """Return what a token stands for, ``None`` if it is not valid."""
-    async with _opened(target, store) as tokens:
-        return await tokens.validate(token)
+    async with _opened(target, store, makes=False) as tokens:
+        grant: Grant | None = await tokens.validate(token)
+    return grant
 
 
 async def revoke(target: Any, store: str | None, token: str) -> bool:
@@ -74,9 +76,14 @@ def facts_of(grant: Grant) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _opened(target: Any, store: str | None) -> AsyncIterator[TokenStore]:
+async def _opened(target: Any, store: str | None, *, makes: bool = True) -> AsyncIterator[Any]:
+    """Yield the store; what only checks tokens, unless they are to be made or ended.
+
+    Raises:
+        Failure: there is none, or it is away.
+    """
     try:
-        if isinstance(target, TokenStore):
+        if isinstance(target, TokenStore) or (isinstance(target, JWTValidator) and not makes):
             if store is not None:
                 msg = "--store is for a gateway: this is a token store itself"
                 raise Failure(msg)
@@ -84,27 +91,34 @@ async def _opened(target: Any, store: str | None) -> AsyncIterator[TokenStore]:
             return
         if not isinstance(target, Gateway):
             kind = type(target)
-            msg = f"expected the files of a gateway or a TokenStore, not a {kind.__module__}.{kind.__qualname__}"
+            what = "a TokenStore" if makes else "a TokenStore or a JWTValidator"
+            msg = f"expected the files of a gateway or {what}, not a {kind.__module__}.{kind.__qualname__}"
             raise Failure(msg)
         try:
-            yield target.token_stores[_store_id(target, store)]
+            objects = target._current.made.objects
+            with serving(objects):
+                yield objects.token_stores[_store_id(target, store, makes=makes)]
         finally:
-            for each in target._current.made.objects.stores.values():
+            for each in objects.stores.values():
                 await each.aclose()
     except (ExpressError, LookupError, TypeError, ValueError) as error:
         words = error.args[0] if isinstance(error, LookupError) and error.args else error
         raise Failure(str(words)) from error
 
 
-def _store_id(gateway: Gateway, store: str | None) -> str:
-    known = list(gateway.token_stores)
+def _store_id(gateway: Gateway, store: str | None, *, makes: bool = True) -> str:
+    known = list(gateway.token_stores if makes else gateway.token_validators)
     if store is None and len(known) == 1:
         return known[0]
-    if store not in known:
-        words = "there is no token store" if not known else f"which token store? There are {', '.join(known)}"
-        asked = f" {store!r}" if store is not None and not known else ""
-        raise Failure(words + asked + (" (--store)" if known else " in the files (security.token_store)"))
-    return store
+    if store in known:
+        return store
+    others = [name for name in gateway.token_validators if name not in known]
+    if store in others or (others and not known):
+        msg = f"{store or others[0]} only checks tokens (security.token_store.jwt): who issues them makes and ends them"
+        raise Failure(msg)
+    words = "there is no token store" if not known else f"which token store? There are {', '.join(known)}"
+    asked = f" {store!r}" if store is not None and not known else ""
+    raise Failure(words + asked + (" (--store)" if known else " in the files (security.token_store)"))
 
 
 def _check_lasts(gateway: Gateway, store: str) -> None:

@@ -18,7 +18,7 @@ from asgi_express.gateway._problems import GatewayError
 from asgi_express.gateway._registry import Registry
 from asgi_express.gateway._service import Service
 from asgi_express.gateway._sources import Signature, Source, paths_of
-from asgi_express.security import Policies, TokenStore
+from asgi_express.security import Policies, TokenStore, TokenValidator
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["Gateway"]
@@ -64,9 +64,17 @@ class Gateway:
 
     @property
     def token_stores(self) -> Mapping[str, TokenStore]:
-        """The token stores, by the IDs of their entries.
+        """The token stores that make tokens, by the IDs of their entries.
 
         Example: ``list(gateway.token_stores)`` is ``["app:tokens"]``.
+        """
+        return {name: each for name, each in self.token_validators.items() if isinstance(each, TokenStore)}
+
+    @property
+    def token_validators(self) -> Mapping[str, TokenValidator]:
+        """All that can tell whom a token stands for, by the IDs of their entries: JSON Web Tokens too.
+
+        Example: ``list(gateway.token_validators)`` is ``["app:tokens"]``.
         """
         return dict(self._current.made.objects.token_stores)
 

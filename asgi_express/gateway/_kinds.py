@@ -14,12 +14,15 @@ from asgi_express.gateway._types import (
     Duration,
     FilePath,
     Integer,
+    KeyMaterial,
     ListOf,
     Mapping,
+    OrNull,
     Pem,
     Raw,
     Reference,
     Schema,
+    Size,
     Text,
     Type,
     expected,
@@ -27,11 +30,19 @@ from asgi_express.gateway._types import (
 from asgi_express.gateway._yaml import Node
 from asgi_express.security import OPERATORS
 
-__all__ = ["KINDS", "METHODS", "OPEN", "STORES", "Field", "Kind", "Record", "nested"]
+__all__ = ["ALGORITHMS", "KINDS", "METHODS", "OPEN", "STORES", "TOKENS", "Field", "Kind", "Record", "nested"]
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE")
 
 STORES = ("store.memory", "store.redis")
+
+TOKENS = ("security.token_store", "security.token_store.jwt")
+
+ALGORITHMS = (
+    *("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "ES256K", "EdDSA", "Ed25519", "Ed448"),
+)
+"""What JSON Web Tokens may be signed with. Without PyJWT, which knows them too, files are still read."""
 
 OPEN = frozenset({"meta"})
 """Mappings that may have further keys: what tools and people note about an entry."""
@@ -172,6 +183,37 @@ _MIDDLEWARE = (
     Field("options", Raw(), "their options"),
 )
 
+_JWT_KEY = Record(
+    "a key",
+    (
+        Field("algorithm", Choice(ALGORITHMS), "the one algorithm that it is for", required=True),
+        Field("material", KeyMaterial(), "the secret or the public key", required=True),
+        Field("kid", Text(), "its name, where tokens name their key"),
+    ),
+)
+
+_ISSUERS = Text(example="https://login.example.com")
+
+_JWKS = (
+    Field("jwks.url", Text("a URL", r"^https?://", "https://login.example.com/jwks.json"), "where they are published"),
+    Field("jwks.issuer", _ISSUERS, "instead of url: whose OpenID configuration says where"),
+    Field(
+        "jwks.rsa_algorithm",
+        Choice(tuple(name for name in ALGORITHMS if name[1] == "S" and name[0] in "RP")),
+        "what RSA keys are for that name no algorithm",
+        default="RS256",
+    ),
+    Field("jwks.ttl", Duration(), "how long they are kept where the answer does not say", default="10m"),
+    Field("jwks.min_ttl", Duration(), "how long at least", default="1m"),
+    Field("jwks.max_ttl", Duration(), "how long at most", default="1d"),
+    Field("jwks.max_stale", Duration(zero=True), "how long they serve on while the issuer is away", default="1h"),
+    Field("jwks.cooldown", Duration(zero=True), "between two fetches for keys that are not there", default="30s"),
+    Field("jwks.timeout", Duration(), "the deadline of a fetch", default="5s"),
+    Field("jwks.max_size", Size(), "of the set", default="256kb"),
+    Field("jwks.ca", Pem(), "who certifies the issuer; the authorities of the system by default"),
+    Field("jwks.insecure", Boolean(), "admits http, where whoever is on the way can sign tokens", default=False),
+)
+
 _KINDS = (
     Kind(
         "http.service",
@@ -295,6 +337,33 @@ _KINDS = (
             Field("token_length", Integer(16, 256), "random bytes in a token", default=32),
             Field("default_expiration", Duration(), "how long a token lasts", default="24h"),
             Field("token_key", Text(), "what tokens are signed with (HMAC-SHA256)"),
+        ),
+    ),
+    Kind(
+        "security.token_store.jwt",
+        "JSON Web Tokens, which somebody else makes: who signs them, and whom they stand for.",
+        (
+            Field("keys", ListOf(_JWT_KEY, lone=True, empty=False), "what they are signed with, any of these"),
+            *_JWKS,
+            Field(
+                "issuer",
+                OrNull(ListOf(_ISSUERS, lone=True, empty=False)),
+                "iss must be one of these; null: whatever it is",
+                required=True,
+            ),
+            Field(
+                "audience",
+                OrNull(ListOf(Text(example="articles"), lone=True, empty=False)),
+                "aud must have one of these; null: whatever it is",
+                required=True,
+            ),
+            Field("required", ListOf(Text(), lone=True), "claims that must be there, besides exp and sub"),
+            Field("typ", Text(example="at+jwt"), "what the header must say that it is"),
+            Field("leeway", Duration(zero=True), "how far the clocks may differ", default="30s"),
+            Field("max_size", Size(), "longer ones are not read", default="8kb"),
+            Field("groups_claim", Text(example="groups"), "the claim that names groups of policies; a.b is b in a"),
+            Field("to_actor", Reference(("function.python",)), "makes the actor of the claims; sub by default"),
+            Field("to_scope", Reference(("function.python",)), "makes the policies of the claims"),
         ),
     ),
     Kind("env.storage.os", "The variables of the process.", ()),

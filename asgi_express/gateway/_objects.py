@@ -9,6 +9,7 @@ from typing import Any
 
 from asgi_express.errors import MisuseError
 from asgi_express.gateway._functions import Modules
+from asgi_express.gateway._jwt import jwt_validator
 from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._types import ListOf, Reference, Type
@@ -88,6 +89,7 @@ class Objects:
         self.policies |= self._make("security.policy.expr", make=_policy, path="policy.expression", advice=_RULES)
         self.groups = Policies(self.policies.values())
         self.token_stores = self._make("security.token_store", make=self._token_store, path="token_key", advice=_KEY)
+        self.token_stores |= self._make("security.token_store.jwt", make=self._jwt, path="keys")
 
     def _make(self, kind: str, *, make: Callable[[Entry], Any], path: str, advice: str = "") -> dict[str, Any]:
         made = {}
@@ -136,6 +138,10 @@ class Objects:
             token_length=values["token_length"],
             default_expiration=values["default_expiration"],
         )
+
+    def _jwt(self, entry: Entry) -> Any:
+        made = jwt_validator(self._registry, entry, self.functions, self.groups)
+        return ABSENT if made is None else made
 
 
 def _memory(entry: Entry) -> Store:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Union
 
-from asgi_express.gateway._kinds import STORES
+from asgi_express.gateway._kinds import STORES, TOKENS
 from asgi_express.gateway._types import (
     Anything,
     Boolean,
@@ -67,7 +67,7 @@ _PLAIN: dict[Any, Type] = {
     Policy: Reference(("security.policy", "security.policy.expr")),
     RedisStore: Reference(("store.redis",)),
     Store: Reference(STORES),
-    TokenValidator: Reference(("security.token_store",)),
+    TokenValidator: Reference(TOKENS),
 }
 
 # By name, as an alias is gone once it is looked up: a duration is a number or text to Python.

@@ -11,7 +11,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Literal, TypeAlias
 
 from asgi_express._flags import check_flags
-from asgi_express._scope import ACTOR
+from asgi_express._scope import ACTOR, SECURITY_SCOPE
 from asgi_express.middleware._ambiguous import ambiguity
 from asgi_express.middleware._deferred import Deferred
 from asgi_express.middleware._matched import Matched, Unmatched, matched, method_of
@@ -21,9 +21,6 @@ from asgi_express.security import Scope as Policies
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["ACTOR", "CHALLENGE", "SECURITY_SCOPE", "VERDICT", "Audit", "Firewall", "Verdict"]
-
-SECURITY_SCOPE = "asgi_express.security_scope"
-"""The scope key of the policies of the actor's token, or ``None``."""
 
 CHALLENGE = "asgi_express.challenge"
 """The scope key of what a refusal says."""

@@ -12,6 +12,7 @@ import pytest
 
 from tests.cli.terminal import command, write
 from tests.gateway.serving import entries
+from tests.security.signing import SECRET, sign
 from tests.stores.redis_server import running_redis
 
 POLICY = """\
@@ -155,9 +156,83 @@ def test_without_a_store_there_are_no_tokens(here: Path) -> None:
 def test_an_application_is_no_store_of_tokens(vault: list[str]) -> None:
     result = command("token", "inspect", "x", "-a", "vault:Policy")
     assert result.exit_code == 3
-    assert result.stderr == "error: expected the files of a gateway or a TokenStore, not a builtins.type\n"
+    assert (
+        result.stderr
+        == "error: expected the files of a gateway or a TokenStore or a JWTValidator, not a builtins.type\n"
+    )
 
 
 def test_a_store_is_named_of_a_gateway_only(vault: list[str]) -> None:
     result = command("token", "inspect", "x", "--store", "app:tokens", *vault)
     assert (result.exit_code, result.stderr) == (3, "error: --store is for a gateway: this is a token store itself\n")
+
+
+JWT = f"""\
+- name: signed
+  kind: security.token_store.jwt
+  keys: {{algorithm: HS256, material: "{SECRET}"}}
+  issuer: null
+  audience: null
+  groups_claim: groups
+  to_actor: to_actor
+- {{name: to_actor, kind: function.python, source: "file://actors.py", method: to_actor}}
+- {{name: ended, kind: store.memory}}
+"""
+
+
+def signed(here: Path, *more: str) -> str:
+    """Write the files of a gateway that only checks tokens, and more entries; return a token."""
+    write(here / "actors.py", """
+        from asgi_express.gateway import resource
+        from asgi_express.security import Actor
+
+        async def to_actor(claims):
+            assert await resource("app:ended").get(claims["sub"]) is None
+            return Actor(claims["sub"], {})
+    """)  # fmt: skip
+    (here / "app.yaml").write_text(entries(JWT, POLICY, *more))
+    return sign(exp=2_000_000_000, iat=None, groups=["users"])
+
+
+def test_a_json_web_token_is_looked_at_but_neither_made_nor_ended(here: Path) -> None:
+    token = signed(here)
+    seen = command("token", "inspect", "--json", "-", given=token)
+    assert json.loads(seen.stdout) == {
+        "valid": True,
+        "actor": "ada",
+        "meta": {},
+        "policies": ["app:staff"],
+        "expires": "2033-05-18T03:33:20+00:00",
+    }
+    assert command("token", "inspect", "-", given=token[:-1]).exit_code == 1
+    for arguments in (("create", "ada"), ("revoke", token), ("create", "ada", "--store", "app:signed")):
+        refused = command("token", *arguments)
+        assert (refused.exit_code, refused.stderr) == (
+            3,
+            "error: app:signed only checks tokens (security.token_store.jwt): who issues them makes and ends them\n",
+        )
+
+
+def test_beside_a_store_that_makes_tokens_one_that_checks_them_is_named(here: Path, redis_url: str) -> None:
+    token = signed(here, f"- name: kept\n  kind: store.redis\n  url: {redis_url}\n", tokens("kept"))
+    assert command("token", "create", "ada").exit_code == 0
+    which = command("token", "inspect", "-", given=token)
+    assert (which.exit_code, which.stderr) == (
+        3,
+        "error: which token store? There are app:tokens, app:signed (--store)\n",
+    )
+    assert command("token", "inspect", "-", "--store", "app:signed", given=token).exit_code == 0
+    refused = command("token", "create", "ada", "--store", "app:signed")
+    assert "app:signed only checks tokens" in refused.stderr
+
+
+def test_a_validator_of_a_module_looks_at_tokens(here: Path) -> None:
+    write(here / "checking.py", f"""
+        from asgi_express.security import JWTKey, JWTValidator
+        tokens = JWTValidator(keys=JWTKey("{SECRET}", "HS256"), issuer=None, audience=None)
+    """)  # fmt: skip
+    token = sign(exp=2_000_000_000, iat=None)
+    assert command("token", "inspect", "-", "-a", "checking:tokens", given=token).exit_code == 0
+    refused = command("token", "create", "ada", "-a", "checking:tokens")
+    assert refused.stderr.startswith("error: expected the files of a gateway or a TokenStore, not a asgi_express")
+    sys.modules.pop("checking", None)

@@ -58,6 +58,18 @@ FIELDS: dict[str, str] = {
     "security.policy.groups": "entries:a_policy_that_denies_wins_and_one_outside_of_the_group_does_not_count",
     "security.policy.expr": "entries:a_policy_with_an_expression_decides",
     "security.token_store": "entries:a_token_has_its_length_signature_and_end",
+    "security.token_store.jwt": "jwt:an_option_says_which_tokens_are_taken",
+    "security.token_store.jwt.keys": "jwt:keys_are_secrets_public_keys_files_and_jwks_and_several_rotate",
+    "security.token_store.jwt.jwks": "jwt:an_option_of_the_keys_that_are_fetched_is_handed_on",
+    "security.token_store.jwt.jwks.url": "jwt:keys_are_fetched_over_tls_that_an_authority_of_its_own_certifies",
+    "security.token_store.jwt.jwks.ca": "jwt:keys_are_fetched_over_tls_that_an_authority_of_its_own_certifies",
+    "security.token_store.jwt.jwks.issuer": "jwt:the_issuer_says_where_its_keys_are",
+    "security.token_store.jwt.jwks.insecure": "jwt:the_issuer_says_where_its_keys_are",
+    "security.token_store.jwt.required": "jwt:functions_make_the_actor_and_the_policies_and_look_up_what_was_revoked",
+    "security.token_store.jwt.to_actor": "jwt:functions_make_the_actor_and_the_policies_and_look_up_what_was_revoked",
+    "security.token_store.jwt.to_scope": "jwt:functions_make_the_actor_and_the_policies_and_look_up_what_was_revoked",
+    "security.token_store.jwt.groups_claim": "jwt:a_claim_names_the_groups_whose_policies_apply",
+    "security.token_store.jwt.max_size": "jwt:a_longer_token_than_is_said_is_not_read",
     "env.variable": "entries:a_placeholder_stands_for_a_variable",
 }
 

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from asgi_express.gateway import Gateway, _middleware
 from tests.asgi import ask
 from tests.gateway.page import FIELDS, OURS, PAGE, WIPPY, written
 from tests.gateway.serving import ROUTER, project, route
+from tests.security.signing import SECRET, sign
 
 HERE = Path(__file__).parent
 PATHS = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
@@ -66,6 +68,16 @@ async def test_the_first_example_answers(written_down: Path) -> None:
     exec((written_down / "main.py").read_text(), names)
     app = names["app"]
     assert isinstance(app, Gateway)
+    assert (await ask(app, "/api/v1/users/7")).json == {"id": "7"}
+
+
+async def test_the_second_file_lets_those_in_whose_token_names_the_group(written_down: Path) -> None:
+    app = load("app.yaml", "tokens.yaml", environment={"JWT_SECRET": SECRET})
+    for groups, expected in ((["staff"], 200), (["others"], 403)):
+        token = sign(exp=int(time.time()) + 60, iat=None, groups=groups)
+        answer = await ask(app, "/private/users/7", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status == expected
+    assert (await ask(app, "/private/users/7")).status == 401
     assert (await ask(app, "/api/v1/users/7")).json == {"id": "7"}
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from asgi_express.gateway._problems import Wrong, closest
 from asgi_express.gateway._types.base import Context, Schema, expected
 from asgi_express.gateway._yaml import Node
 
-__all__ = ["FilePath", "Pem", "Reference"]
+__all__ = ["FilePath", "KeyMaterial", "Pem", "Reference"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,25 @@ class Pem:
             message = f"expected {self.words}; there is no -----BEGIN line"
             raise Wrong(message, suggestion=f"write {self.example}, say", line=node.line)
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaterial:
+    """What tokens are verified with: a secret, a public key in PEM as text or from a file, or a JWK."""
+
+    words: str = "a secret, a public key in PEM, file:// and the path of one, or a JWK"
+    example: str = "${env:JWT_SECRET}"
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": ["string", "object"]}
+
+    def read(self, node: Node, context: Context) -> Any:
+        if isinstance(node.value, dict):
+            return node.plain()
+        if isinstance(node.value, str) and node.value.startswith("file://"):
+            return Pem().read(node, context)
+        if not isinstance(node.value, str) or not node.value:
+            # not shown: it may be a secret that looks like a number
+            raise Wrong(f"expected {self.words}", suggestion=f"write {self.example!r}, say", line=node.line)
+        return node.value

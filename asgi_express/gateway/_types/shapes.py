@@ -9,7 +9,7 @@ from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._types.base import Context, Schema, Type, expected
 from asgi_express.gateway._yaml import Node
 
-__all__ = ["Anything", "Either", "ListOf", "Mapping", "Raw"]
+__all__ = ["Anything", "Either", "ListOf", "Mapping", "OrNull", "Raw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,28 @@ class Either:
             return self.types[-1].read(node, context)
         except Wrong:
             raise expected(self, node) from None
+
+
+@dataclass(frozen=True, slots=True)
+class OrNull:
+    """A value, or ``null`` where it is to be said that there is none."""
+
+    item: Type
+
+    @property
+    def words(self) -> str:
+        return f"{self.item.words}, or null"
+
+    @property
+    def example(self) -> str:
+        return self.item.example
+
+    @property
+    def schema(self) -> Schema:
+        return {"anyOf": [self.item.schema, {"type": "null"}]}
+
+    def read(self, node: Node, context: Context) -> Any:
+        return None if node.value is None else self.item.read(node, context)
 
 
 @dataclass(frozen=True, slots=True)

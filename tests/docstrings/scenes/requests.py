@@ -8,7 +8,9 @@ import logging
 from typing import Any
 
 from asgi_express import _cookies, cookie_parser
-from asgi_express.middleware import Session
+from asgi_express.middleware import Session, TokenAuth
+from asgi_express.security import Actor, Grant, Policy
+from asgi_express.security import Scope as SecurityScope
 from tests.docstrings.scene import Ask, Handled, Names, Scene
 
 SECRET = "sixteen characters or more"
@@ -33,6 +35,18 @@ def logger() -> Names:
 
 def sessions() -> list[Any]:
     return [Session(secret=SECRET)]
+
+
+def tokens() -> list[Any]:
+    class Store:
+        async def validate(self, token: str) -> Grant | None:
+            return Grant(Actor("ada"), SecurityScope([Policy("readers", "read", "*")]), 9e9)
+
+    def bring(req: Any, res: Any, next: Any) -> None:
+        req.scope["headers"] = [(b"authorization", b"Bearer token")]
+        next()
+
+    return [bring, TokenAuth(store=Store())]
 
 
 def tagged(req: Any, res: Any, next: Any) -> None:
@@ -99,6 +113,8 @@ SCENES: dict[str, Scene] = {
     "request.Request.session": Handled(
         through=sessions, gives={"dict(req.session)": {"user": "ada"}, "'set-cookie' in answer.headers": True}
     ),
+    "request.Request.actor": Handled(through=tokens, gives={"values": ["ada"]}),
+    "request.Request.security_scope": Handled(through=tokens, gives={"values": [1]}),
     "middleware._session_data.SessionData.regenerate": Handled(
         through=lambda: [*sessions(), lambda req, res, next: (req.session.update(cart=[1]), next())[1]],
         names=lambda: {"user": type("User", (), {"id": 7})},
