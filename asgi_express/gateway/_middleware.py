@@ -28,10 +28,8 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "token_auth": {"query_param": "x-auth-token"},
 }
 
-# Options of Wippy that have nothing to set here: a limit is forgotten when it is full again, never before.
-_RETIRED: dict[str, tuple[Option, ...]] = {
-    "ratelimit": (Option("cleanup_interval", Duration()), Option("entry_ttl", Duration())),
-}
+# Options of Wippy that have nothing to set here: a limit that is whole again tells nothing, and before it must not go.
+_RETIRED: dict[str, tuple[Option, ...]] = {"ratelimit": (Option("entry_ttl", Duration()),)}
 
 # What stands before an option besides the name of its middleware, and in the older underscore form instead of it.
 _PREFIXES = {"token_auth": "token", "websocket_relay": "wsrelay", "sse_relay": "sserelay"}

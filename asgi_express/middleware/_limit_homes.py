@@ -12,9 +12,11 @@ from hashlib import blake2b, sha1
 from heapq import heappop, heappush
 from typing import Any, NamedTuple, Protocol
 
+from asgi_express._units import parse_duration
 from asgi_express.middleware._limit_scripts import GIVE_BACK, TAKE
 from asgi_express.middleware._limits import SLOTS, Concurrency, Decision, Rule, Step, TokenBucket
 from asgi_express.stores import RedisStore, StoreUnavailable
+from asgi_express.types import Duration
 
 __all__ = ["Charge", "Home", "MemoryHome", "RedisHome", "Taken"]
 
@@ -22,6 +24,9 @@ _log = logging.getLogger("asgi_express.ratelimit")
 
 # Keys that are looked at for one that is new: 1 ms. All of 100,000 that expire together would take 200.
 _AT_ONCE = 500
+
+# And with each request of a sweep, for which nobody needs to wait.
+_SWEPT = 50
 
 
 class Charge(NamedTuple):
@@ -71,21 +76,37 @@ class Home(Protocol):
 class MemoryHome:
     """Keep states in this process, ``max_entries`` of them and one more for each limit.
 
-    What has expired goes when a new key comes. What has not is never pushed out: whoever could do that by coming with
-    many keys would be free of his limit. When there is no room, new keys share one state for each limit.
+    What has expired goes when there is no room for a new key, and in sweeps, a few keys with each request. What has not
+    is never pushed out: whoever could do that by coming with many keys would be free of his limit. When there is no
+    room, new keys share one state for each limit.
 
     Args:
         max_entries: how many keys there may be.
+        cleanup_interval: the time from one sweep to the next; ``None`` for none.
         clock: seconds; must not go backwards.
+
+    Raises:
+        ValueError: the interval is no time.
     """
 
-    def __init__(self, *, max_entries: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        max_entries: int,
+        cleanup_interval: Duration | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_entries = max_entries
         self._clock = clock
         self._kept: dict[str, tuple[Any, float]] = {}
         # When each key may expire, earliest first; one entry for each key that can. Who lives longer is queued again.
         self._queue: list[tuple[float, str]] = []
         self._overflowing = False
+        self._interval = float("inf") if cleanup_interval is None else parse_duration(cleanup_interval)
+        if self._interval <= 0:
+            msg = f"RateLimit: cleanup_interval must be above 0, or None, not {cleanup_interval!r}"
+            raise ValueError(msg)
+        self._sweep_at = clock() + self._interval
 
     def __len__(self) -> int:
         """Return how many states are held, those included that have expired and not left yet."""
@@ -94,6 +115,8 @@ class MemoryHome:
     async def take(self, charges: Sequence[Charge]) -> list[Taken]:
         """Decide about the charges."""
         now = self._clock()
+        if now >= self._sweep_at:
+            self._sweep(now)
         if len(charges) == 1:  # nearly always
             return [self._take_one(charges[0], now)]
         places = [self._place(charge, now, len(charges)) for charge in charges]
@@ -155,9 +178,15 @@ class MemoryHome:
             heappush(self._queue, (step.expires, place))
         self._kept[place] = (step.state, step.expires)
 
-    def _purge(self, now: float) -> None:
+    def _sweep(self, now: float) -> None:
+        """Let go some of what has expired; the next request goes on, until there is no more."""
+        self._purge(now, _SWEPT)
+        if not self._queue or self._queue[0][0] > now:
+            self._sweep_at = now + self._interval
+
+    def _purge(self, now: float, most: int = _AT_ONCE) -> None:
         """Let go what has expired, so much of it that nobody waits: O(log n) for each key."""
-        for _ in range(_AT_ONCE):
+        for _ in range(most):
             if not self._queue or self._queue[0][0] > now:
                 return
             _, place = heappop(self._queue)

@@ -74,6 +74,8 @@ class RateLimit:
         on_store_failure: where Redis does not answer: ``"local"`` counts in memory meanwhile, ``"open"`` lets pass,
             ``"closed"`` answers 503.
         max_entries: how many keys are held in memory.
+        cleanup_interval: how often memory lets go of the keys whose limit is whole again; ``None``: only where there is
+            no room for a new one.
         clock: seconds, for memory; must not go backwards.
 
     Raises:
@@ -122,6 +124,7 @@ class RateLimit:
         store: RedisStore | None = None,
         on_store_failure: Literal["local", "open", "closed"] = "local",
         max_entries: int = 100_000,
+        cleanup_interval: Duration | None = "5m",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.app = app
@@ -165,7 +168,7 @@ class RateLimit:
         self._headers = headers
         self._on_limited = on_limited or _too_many
         self._dry_run = dry_run
-        self._local = MemoryHome(max_entries=max_entries, clock=clock)
+        self._local = MemoryHome(max_entries=max_entries, cleanup_interval=cleanup_interval, clock=clock)
         self._home: Home = self._local if store is None else _shared(store)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

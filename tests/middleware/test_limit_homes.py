@@ -163,11 +163,13 @@ async def test_a_live_limit_is_never_pushed_out() -> None:
 _VISITS = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from([0.0, 0.0, 2.0, 16.0, 64.0])), max_size=120)
 
 
-@given(_VISITS, st.sampled_from([2, 4, 100]))
-async def test_no_order_of_visits_frees_a_client_of_its_limit(visits: list[tuple[str, float]], room: int) -> None:
+@given(_VISITS, st.sampled_from([2, 4, 100]), st.sampled_from([None, 1.0, 20.0]))
+async def test_no_order_of_visits_frees_a_client_of_its_limit(
+    visits: list[tuple[str, float]], room: int, interval: float | None
+) -> None:
     clock = Clock()
     rule = SlidingWindow(3, 64.0)
-    home = MemoryHome(max_entries=room, clock=clock)
+    home = MemoryHome(max_entries=room, cleanup_interval=interval, clock=clock)
     passed_at: dict[str, list[float]] = {}
     for key, pause in visits:
         clock.now += pause
@@ -205,6 +207,29 @@ async def test_of_many_that_expire_together_some_leave_with_each_new_key() -> No
         assert await admits(home, charge(f"new{number}"))
         held.append(len(home))
     assert (held[0], held[499], held[500]) == (701, 1200, 701)
+
+
+async def test_a_sweep_lets_go_a_few_keys_with_each_request_until_no_expired_one_is_left() -> None:
+    clock = Clock()
+    home = MemoryHome(max_entries=1000, cleanup_interval=300, clock=clock)
+    for number in range(120):
+        await admits(home, charge(str(number)))
+    clock.now += 250
+    assert await admits(home, charge("live"))
+    assert len(home) == 121  # it is not yet time
+    held = []
+    for _ in range(4):
+        clock.now += 20
+        assert await admits(home, charge("live"))
+        held.append(len(home))
+    # At 270 and 290 it is not; at 310 it is.
+    assert held == [121, 121, 71, 21]
+    await admits(home, charge("live"))
+    assert len(home) == 1
+    assert await admits(home, charge("later"))
+    clock.now += 65
+    await admits(home, charge("live"))
+    assert len(home) == 2  # the next sweep is 300 seconds later
 
 
 async def test_a_limit_that_was_used_again_lives_longer() -> None:
