@@ -184,6 +184,13 @@ CASES = [
     Case("real_ip.trusted.subnets", ..., ("/it", PROXY), {"x-client": "192.0.2.7"}),
     Case("real_ip.trusted.subnets", "10.0.0.0/8", ("/it", PROXY), {"x-client": "127.0.0.1"}),
     Case("real_ip.trusted.subnets", ["127.0.0.0/8"], ("/it", PROXY), {"x-client": "192.0.2.7"}),
+    Case("real_ip.header", ..., ("/it", {"X-Real-IP": "192.0.2.7"}), {"x-client": "127.0.0.1"}),
+    Case(
+        "real_ip.header",
+        "X-Real-IP",
+        ("/it", {"X-Real-IP": "192.0.2.7", "X-Forwarded-For": "192.0.2.8"}),
+        {"x-client": "192.0.2.7"},
+    ),
     Case("real_ip.trust_all", ..., ("/it", {"X-Forwarded-For": "192.0.2.7, 192.0.2.8"}), {"x-client": "192.0.2.8"}),
     Case(
         "real_ip.trust_all",
