@@ -47,7 +47,7 @@ def serve(path: str, *, reload: bool, services: tuple[str, ...]) -> None:
     if not is_files(path):
         msg = f"serve takes YAML files, not {path!r}; for a Python application: asgi-express run {path}"
         raise click.UsageError(msg)
-    serve_gateway(resolve(path), services=services, reload=reload)
+    serve_gateway(lambda: resolve(path), services=services, reload=reload)
 
 
 @commands.command()

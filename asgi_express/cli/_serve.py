@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
@@ -15,27 +15,30 @@ from asgi_express.cli._failure import Failure
 from asgi_express.cli._output import say
 from asgi_express.errors import ExpressError
 from asgi_express.gateway import Gateway, Service
-from asgi_express.gateway.reloading import reloading
+from asgi_express.gateway.reloading import on_hangup, reloading
 from asgi_express.server import Server
 
 __all__ = ["serve_gateway"]
 
 
-def serve_gateway(gateway: Gateway, *, services: tuple[str, ...], reload: bool) -> None:
+def serve_gateway(find: Callable[[], Gateway], *, services: tuple[str, ...], reload: bool) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        gateway: the gateway.
+        find: returns the gateway.
         services: which of its services; without any, those that start by themselves.
         reload: whether a changed file is a reason to reload; SIGHUP always is.
 
     Raises:
         Failure: there is no such service, or something does not start.
     """
-    chosen = _chosen(gateway, services)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(gateway, chosen, reload=reload))
+    early = asyncio.Event()
+    with on_hangup(early.set):  # the default would end a gateway that starts or stops
+        gateway = find()
+        chosen = _chosen(gateway, services)
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_serve(gateway, chosen, reload=reload, early=early))
 
 
 def _chosen(gateway: Gateway, names: tuple[str, ...]) -> list[Service]:
@@ -51,7 +54,7 @@ def _chosen(gateway: Gateway, names: tuple[str, ...]) -> list[Service]:
     return chosen
 
 
-async def _serve(gateway: Gateway, services: list[Service], *, reload: bool) -> None:
+async def _serve(gateway: Gateway, services: list[Service], *, reload: bool, early: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -66,6 +69,8 @@ async def _serve(gateway: Gateway, services: list[Service], *, reload: bool) -> 
             server = await stack.enter_async_context(_server(service))
             say(f"{service.id} listens on {server.url}")
         await stack.enter_async_context(reloading(gateway, watch=reload))
+        if early.is_set():  # what has changed since may not have been read
+            signal.raise_signal(signal.SIGHUP)
         await stop.wait()
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from asgi_express.errors import ExpressError
 from asgi_express.gateway._gateway import Gateway
 from asgi_express.gateway._sources import Signature, files_in, signature_of
 
-__all__ = ["changes", "reloading"]
+__all__ = ["changes", "on_hangup", "reloading"]
 
 _log = logging.getLogger("asgi_express.gateway")
 
@@ -34,7 +34,8 @@ async def reloading(
     Args:
         gateway: the gateway.
         watch: whether to reload when one of its files changes; with ``watchfiles`` if that is installed.
-        hangup: whether to reload on SIGHUP, where the system has it. Only in the main thread.
+        hangup: whether to reload on SIGHUP, where the system has it. Only in the main thread. Outside of the block
+            the signal does what it did before: end the process, unless the program says otherwise.
         poll: seconds between two looks at the files, without ``watchfiles``; ``None`` to use it if it is there.
 
     Example::
@@ -47,17 +48,36 @@ async def reloading(
     if watch:
         tasks.append(asyncio.ensure_future(_tell(changes(gateway, poll=poll), wanted)))
     loop = asyncio.get_running_loop()
-    number = getattr(signal, "SIGHUP", None) if hangup else None
-    if number is not None:
-        loop.add_signal_handler(number, wanted.set)
     try:
-        yield
+        with on_hangup(lambda: loop.call_soon_threadsafe(wanted.set)) if hangup else nullcontext():
+            yield
     finally:
-        if number is not None:
-            loop.remove_signal_handler(number)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+@contextmanager
+def on_hangup(act: Callable[[], object]) -> Iterator[None]:
+    """Call a function on SIGHUP in a ``with`` block, where the system has it. Only in the main thread.
+
+    Not by ``loop.add_signal_handler``: what is removed there leaves the default behind, which ends the process, and not
+    the handler that was there before.
+
+    Example::
+
+        with on_hangup(lambda: print("reloading")):
+            signal.raise_signal(signal.SIGHUP)
+    """
+    number = getattr(signal, "SIGHUP", None)
+    if number is None:
+        yield
+        return
+    before = signal.signal(number, lambda *_: act())
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 async def _reload_when(gateway: Gateway, wanted: asyncio.Event) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import signal
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import httpx2
@@ -93,6 +94,50 @@ async def test_serve_without_reload_takes_new_files_on_sighup_only(here: Path) -
         await running.until("the gateway was reloaded")
         assert (await client.get(url)).text == "changed"
         assert await running.end(signal.SIGINT) == 0
+
+
+WAITING = """
+    import sys
+
+    print("being imported", file=sys.stderr, flush=True)
+    open("start").read()  # until the test writes into the pipe
+
+    async def hello(req, res):
+        print("under way", file=sys.stderr, flush=True)
+        await res.write("hi")
+        await req.text()
+        res.end("!")
+"""
+
+
+async def test_a_hangup_while_it_starts_is_a_reload_and_one_while_it_stops_is_nothing(here: Path) -> None:
+    gateway(here)
+    os.mkfifo(here / "start")
+    write(here / "handlers.py", WAITING)
+    (here / "app.yaml").write_text((here / "app.yaml").read_text().replace("method: GET", "method: POST"))
+    async with program("serve", cwd=here) as running, httpx2.AsyncClient() as client:
+        await running.until("being imported")
+        running.process.send_signal(signal.SIGHUP)
+        gateway(here)
+        write(here / "handlers.py", WAITING.replace('open("start").read()', ""))
+        (here / "app.yaml").write_text((here / "app.yaml").read_text().replace("method: GET", "method: POST"))
+        (here / "start").write_text("")
+        url = (await running.until("listens on")).split()[-1] + "/api/hello"
+        await running.until("the gateway was reloaded")
+        release = asyncio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b"x"
+            await release.wait()
+
+        asking = asyncio.create_task(client.post(url, content=body()))
+        await running.until("under way")
+        running.process.send_signal(signal.SIGTERM)
+        await running.until("Waiting for connections to close")
+        running.process.send_signal(signal.SIGHUP)
+        release.set()
+        assert (await asking).text == "hi!"
+        assert await running.process.wait() == 0
 
 
 async def test_serve_encrypts_where_the_file_says_so(here: Path) -> None:

@@ -446,6 +446,28 @@ async def test_a_hangup_reloads_and_one_with_a_broken_file_does_not(
         await version_is(gateway, "three")
 
 
+async def test_after_the_block_a_hangup_does_what_it_did_before(tmp_path: Path) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGHUP, lambda number, frame: heard.append(number))
+    try:
+        async with watched(load(versioned(tmp_path, "one")), watch=False):
+            pass
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == [signal.SIGHUP]
+
+
+async def test_where_there_are_no_hangups_files_are_watched_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = load(versioned(tmp_path, "one"))
+    monkeypatch.delattr(signal, "SIGHUP")
+    async with watched(gateway, poll=0.02):
+        versioned(tmp_path, "number two")
+        await version_is(gateway, "number two")
+
+
 async def test_a_fault_of_the_gateway_itself_does_not_end_the_watching(
     tmp_path: Path, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
