@@ -66,8 +66,12 @@ def on_hangup(act: Callable[[], object]) -> Iterator[None]:
 
     Example::
 
-        with on_hangup(lambda: print("reloading")):
+        import signal
+
+        heard = []
+        with on_hangup(lambda: heard.append("a hangup")):
             signal.raise_signal(signal.SIGHUP)
+        heard  # -> ["a hangup"]
     """
     number = getattr(signal, "SIGHUP", None)
     if number is None:

@@ -140,6 +140,33 @@ async def test_a_hangup_while_it_starts_is_a_reload_and_one_while_it_stops_is_no
         assert await running.process.wait() == 0
 
 
+def test_serve_in_this_process_reloads_for_a_hangup_while_it_started(here: Path) -> None:
+    gateway(here, port := free_port())
+    write(here / "handlers.py", """
+        import os
+        import signal
+        from pathlib import Path
+
+        told = Path("told")
+        says = "anew" if told.exists() else "at first"
+        if not told.exists():
+            told.touch()
+            os.kill(os.getpid(), signal.SIGHUP)
+
+        def hello(req, res):
+            res.send(says)
+    """)  # fmt: skip
+    seen: list[str] = []
+
+    def act(url: str) -> None:
+        while not seen or seen[-1] != "anew":
+            seen.append(httpx2.get(f"{url}/api/hello").text)
+
+    interrupting(port, act, signal.SIGTERM)
+    assert command("serve").exit_code == 0
+    assert seen[-1] == "anew"
+
+
 async def test_serve_encrypts_where_the_file_says_so(here: Path) -> None:
     authority = Authority(here)
     authority.certify("server")
