@@ -22,6 +22,7 @@ from asgi_express.gateway._routes import Mount, mounts_of
 from asgi_express.gateway._service import TLS, Service
 from asgi_express.gateway._sources import Signature
 from asgi_express.gateway._timeouts import Timeouts
+from asgi_express.gateway._types import collide, split_address
 from asgi_express.security import Actor
 from asgi_express.security import Scope as Scoped
 from asgi_express.types import ASGIApp, Next
@@ -152,22 +153,22 @@ def _baseline(entry: Entry, made: Build) -> Baseline | None:
 
 def _describe(entry: Entry, app: Express, made: Build) -> None:
     values = entry.values
-    host, _, port = values["addr"].rpartition(":")
-    if int(port) > 65535:
-        made.registry.add(entry, "addr", "wrong-value", f"addr: there is no port {port}", "ports end with 65535")
+    host, port = split_address(values["addr"])
     tls = _tls(entry, made.registry)
     for other in made.services.values():
-        taken = made.registry.entries[other.id].values["addr"] == values["addr"] and int(port) != 0
-        if taken and other.auto_start and values["lifecycle.auto_start"]:
-            message = f"addr: {other.id} listens on {values['addr']} already"
+        known = made.registry.entries[other.id].values["addr"]
+        if collide(known, values["addr"]) and other.auto_start and values["lifecycle.auto_start"]:
+            message = f"addr: {other.id} listens on {known} already"
+            if known != values["addr"]:
+                message += f", which takes {values['addr']} too"
             made.registry.add(entry, "addr", "wrong-value", message, "give it another port, or auto_start: false")
     if not entry.sound:
         return
     service = Service(
         id=entry.id,
         app=app,
-        host=host.strip("[]") or "0.0.0.0",  # noqa: S104 - what :8080 means
-        port=int(port),
+        host=host,
+        port=port,
         auto_start=values["lifecycle.auto_start"],
         read_timeout=values.get("timeouts.read"),
         write_timeout=values.get("timeouts.write"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from asgi_express.gateway._problems import Wrong, closest, listed
 from asgi_express.gateway._types import (
+    Address,
     Anything,
     Boolean,
     Choice,
@@ -219,12 +220,7 @@ _KINDS = (
         "http.service",
         "A server: an address, and what listens there.",
         (
-            Field(
-                "addr",
-                Text("an address such as :8080 or 127.0.0.1:9090", r"^\S*:\d{1,5}$", ":8080"),
-                "where",
-                required=True,
-            ),
+            Field("addr", Address(), "where; port 0 is any free one", required=True),
             Field("timeouts.read", Duration(), "how long a client may take to send its request"),
             Field("timeouts.write", Duration(), "how long a request may take until the last byte of its answer"),
             Field("timeouts.idle", Duration(), "how long a connection stays open without a request"),

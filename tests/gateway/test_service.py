@@ -37,6 +37,8 @@ def only(text: str) -> Service:
         (":8080", "0.0.0.0", 8080, "http://127.0.0.1:8080"),
         ("127.0.0.1:9090", "127.0.0.1", 9090, "http://127.0.0.1:9090"),
         ("[::1]:80", "::1", 80, "http://[::1]:80"),
+        ("[fe80::1%eth0]:80", "fe80::1%eth0", 80, "http://[fe80::1%eth0]:80"),
+        ("web_1.internal.:80", "web_1.internal.", 80, "http://web_1.internal.:80"),
         ("example.com:0", "example.com", 0, "http://example.com:0"),
     ],
 )
