@@ -21,6 +21,7 @@ from asgi_express._pattern import Match, Pattern
 from asgi_express._places import Kind, depth_of, join, place_of, role_of, written
 from asgi_express._scope import ACTOR, MATCH, SECURITY_SCOPE, WALK
 from asgi_express._status import REASONS
+from asgi_express.errors import HTTPError
 from asgi_express.types import Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ __all__ = ["Explanation", "Headers", "Outcome", "Step", "explain"]
 Headers: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
 
 Outcome: TypeAlias = Literal["enters", "matches", "other method", "passes on", "may answer", "answers", "refuses"]
+
+Foresee: TypeAlias = Callable[[Any], Awaitable[tuple[bool, str]]]
 
 # Routers around routers in ASGI middleware nest calls here, as they do in a request.
 _MAX_WRAPPED = 50
@@ -240,12 +243,28 @@ class _DryWalk(Walk):
             assert run is not None and run.entry is not None  # noqa: S101, PT018 - how PARAM came to be selected
             self._note(role, name, place, "may answer", params={run.name: run.entry.match})
             self.signal(None)
+        elif (foresee := getattr(getattr(handler.fn, "__self__", None), "_foresee", None)) is not None:
+            await self._meet_files(foresee, role, name, place)
         elif (leaves := getattr(handler.fn, "leaves", None)) is not None:
             self._note(role, name, place, "passes on", why="what comes after it in this router is left out")
             self.signal(leaves)
         else:
             self._note(role, name, place, "may answer")
             self.signal(self.error if kind == ERROR else None)
+
+    async def _meet_files(self, foresee: Foresee, role: Kind, name: str, place: str) -> None:
+        """Ask ``static``, which knows without answering."""
+        try:
+            answers, why = await foresee(self.req)
+        except HTTPError as error:
+            self._note(role, name, place, "passes on", why=f"it fails: {error.status} {REASONS.get(error.status, '')}")
+            self.signal(error)
+            return
+        self._note(role, name, place, "answers" if answers else "passes on", why=why)
+        if answers:
+            self._end = (None, f"{name} answers: {why}")
+        else:
+            self.signal(None)
 
     async def _meet_app(self, handler: Handler, role: Kind, name: str, place: str) -> None:
         app = handler.fn

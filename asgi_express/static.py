@@ -157,14 +157,8 @@ class _Static:
             else:
                 res.status(405).set("Allow", "GET, HEAD").set("Content-Length", 0).end()
             return
-        path = req.path
-        # A request for the mount point itself is redirected there, or finds a root that is a file.
-        if path == "/" and not _split(req.original_url)[0].endswith("/"):
-            path = ""
         try:
-            if req._selection is not None and req._selection.guard_missed():
-                raise NotFound  # a middleware for this file, as the file system reads the path, did not see it
-            found, options = await self.find(req, path)
+            found, options = await self.find(req)
         except IsDirectory:
             _redirect(req, res)
         except HTTPError as error:
@@ -176,13 +170,39 @@ class _Static:
                 res.vary("Accept")
             await _sendfile.respond(res, found, options, self.set_headers)
 
-    async def find(self, req: Request, path: str) -> tuple[Found, FileOptions]:
-        """Find a file for the path of a URL, and the options to send it with.
+    async def _foresee(self, req: Request) -> tuple[bool, str]:
+        """Tell, for ``explain``, whether a request would be answered here, and why.
+
+        Raises:
+            HTTPError: it would be an error.
+        """
+        if req.method not in ("GET", "HEAD"):
+            return not self.fallthrough, f"files are for GET and HEAD, not for {req.method}"
+        try:
+            found, options = await self.find(req)
+        except IsDirectory:
+            return True, "a directory: it redirects to the path with a slash at the end"
+        except HTTPError as error:
+            if not self.fallthrough or error.status >= 500:
+                raise
+            return False, "there is no such file" if error.status == 404 else str(error)
+        found.close()
+        name = found.sent.removeprefix(str(self.options.root)).lstrip(os.sep)
+        return True, f"the file {name}" + ("" if options is self.options else ", for every page that is not there")
+
+    async def find(self, req: Request) -> tuple[Found, FileOptions]:
+        """Find a file for a request, and the options to send it with.
 
         Raises:
             IsDirectory: it is one, to redirect to.
             HTTPError: there is no such file, or it is not to be sent.
         """
+        path = req.path
+        # A request for the mount point itself is redirected there, or finds a root that is a file.
+        if path == "/" and not _split(req.original_url)[0].endswith("/"):
+            path = ""
+        if req._selection is not None and req._selection.guard_missed():
+            raise NotFound  # a middleware for this file, as the file system reads the path, did not see it
         try:
             path = _sendfile.decode(path)
             target = _sendfile.locate(path, self.options)
@@ -200,6 +220,9 @@ class _Static:
             return await _sendfile.look(req, shell.target, shell.options), shell.options
         except IsDirectory:
             raise missing from None
+
+
+_Static.static_files.__qualname__ = "static"  # what users wrote
 
 
 def _split(url: str) -> tuple[str, str]:

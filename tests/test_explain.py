@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from asgi_express._explain import Explanation, Step
 from asgi_express.middleware import CORS, EndpointFirewall, RealIP, TokenAuth
 from asgi_express.security import Actor, Condition, Policy, TokenStore
 from asgi_express.security import Scope as Scoped
+from asgi_express.static import static
 from asgi_express.stores import MemoryStore
 from tests.asgi import ask
 
@@ -442,3 +444,52 @@ async def test_a_middleware_that_fails_is_told_and_leads_to_the_error_handlers(m
 
     app.use(tell)
     assert ran(await app.explain("GET", "/x")) == [middleware.__name__, "tell"]
+
+
+# -- files
+
+FILES = [
+    ("GET", "/files/a.css", (), "answers", "the file a.css"),
+    ("HEAD", "/files/sub/", (), "answers", "the file sub/index.html"),
+    ("GET", "/files/sub", (), "answers", "a directory: it redirects to the path with a slash at the end"),
+    ("GET", "/files/none.css", (), "passes on", "there is no such file"),
+    ("GET", "/files/%00", (), "passes on", "Bad Request"),
+    ("POST", "/files/a.css", (), "passes on", "files are for GET and HEAD, not for POST"),
+    ("GET", "/files/page", {"Accept": "text/html"}, "answers", "the file page.html, for every page that is not there"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "outcome", "why"), FILES, ids=[f"{c[0]} {c[1]}" for c in FILES])
+async def test_a_directory_of_files_says_whether_it_answers_and_it_does(
+    tmp_path: Path, method: str, path: str, headers: Any, outcome: str, why: str
+) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.css", "page.html", "sub/index.html"):
+        (tmp_path / name).write_text(name)
+    app = Express()
+    app.use("/files", static(tmp_path, spa="page.html"))
+    explanation = await app.explain(method, path, headers)
+    step = explanation.steps[-1]
+    assert (step.name, step.outcome, step.why) == ("asgi_express.static.static", outcome, why)
+    status = (await ask(app, path, method, headers=dict(headers))).status
+    if outcome == "answers":
+        assert explanation.end == f"asgi_express.static.static answers: {why}"
+        assert status in (200, 301)
+    else:
+        assert explanation.status == status == 404
+
+
+async def test_files_that_do_not_fall_through_lead_to_the_error_handlers(tmp_path: Path) -> None:
+    app = Express()
+    app.use(static(tmp_path, fallthrough=False))
+
+    def sorry(err: Any, req: Any, res: Any, next: Any) -> None:
+        res.status(err.status).send("sorry")
+
+    app.use(sorry)
+    explanation = await app.explain("GET", "/none")
+    assert [step.why for step in explanation.steps[1:]] == ["it fails: 404 Not Found", None]
+    assert ran(explanation)[-1] == "sorry"
+    refused = await app.explain("POST", "/none")
+    assert refused.end.endswith("answers: files are for GET and HEAD, not for POST")
+    assert (await ask(app, "/none", "POST")).status == 405

@@ -116,7 +116,8 @@ TABLE: dict[str, set[str]] = {
     # what a request would meet
     "_places": {"_frames", "_handlers"},
     "_explain": {
-        *("_dispatch", "_frames", "_handlers", "_named", "_pattern", "_places", "_scope", "_status", "types"),
+        *("_dispatch", "_frames", "_handlers", "_named", "_pattern", "_places", "_scope", "_status", "errors"),
+        "types",
     },
     # used by applications, not by the core
     "body": {"_aside", "_charset", "_inbox", "_json_text", "_negotiation", "_query", "_units", "errors", "types"},

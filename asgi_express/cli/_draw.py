@@ -36,8 +36,8 @@ def _style(info: RouteInfo) -> str:
 
 
 def _short(name: str) -> str:
-    """Return the last two parts of a dotted name: the module is in the source."""
-    return ".".join(name.rsplit(".", 2)[-2:])
+    """Return the last two parts of a dotted name: the module is in the source. One of a gateway is short as it is."""
+    return name if ":" in name else ".".join(name.rsplit(".", 2)[-2:])
 
 
 def table(infos: Iterable[RouteInfo]) -> Table:

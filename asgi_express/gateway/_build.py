@@ -128,6 +128,7 @@ def _leave(req: Any, res: Any, next: Next) -> None:
 
 
 vars(_leave)["leaves"] = "router"  # it does nothing else: `explain` may know
+_leave.__module__, _leave.__qualname__ = "", "end of the prefix"
 
 
 def _baseline(entry: Entry, made: Build) -> Baseline | None:

@@ -121,8 +121,13 @@ def _broken(source: str, error: BaseException) -> Wrong:
     return Wrong(message, code="missing-function", suggestion="it is run when the files are read: it must not fail")
 
 
-def endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
+def endpoint(function: Callable[..., Any], source: str, method: str) -> Callable[..., Any]:
     """Return a handler for a function of ``()``, ``(req)``, ``(req, res)`` or ``(req, res, next)``.
+
+    Args:
+        function: the function.
+        source: where it is, as the file of entries says.
+        method: its name there.
 
     Raises:
         TypeError: it has another shape.
@@ -154,5 +159,6 @@ def endpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     handle: Callable[..., Any] = passing if count == 3 else plain
     functools.update_wrapper(handle, function)
-    del vars(handle)["__wrapped__"]  # its shape is its own
+    # In routes, explanations and messages it has the name that was written, not that of a module made for a reload.
+    handle.__module__, handle.__qualname__ = "", f"{source.removeprefix('file://').removeprefix('module:')}:{method}"
     return handle

@@ -90,7 +90,10 @@ class Routers:
         function = self._objects.functions.get(values["func"])
         if function is None:
             return
-        handler = self.registry.attempt(entry, "func", lambda: endpoint(function), _SHAPES)
+        written = self.registry.entries[values["func"]].values
+        handler = self.registry.attempt(
+            entry, "func", lambda: endpoint(function, written["source"], written["method"]), _SHAPES
+        )
         if handler is not None:
             meta = entry.node.plain()["meta"]
             add = getattr(router, values["method"].lower())

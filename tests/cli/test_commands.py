@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import sys
 from collections.abc import Iterator
@@ -450,3 +451,30 @@ def test_on_a_terminal_there_is_colour_and_a_sign_of_life(monkeypatch: pytest.Mo
     told = capsys.readouterr()
     assert told.out == "\x1b[31mred\x1b[0m\n"
     assert "Reading" in told.err
+
+
+def test_routes_and_explain_of_a_gateway_name_what_was_written(tmp_path: Path) -> None:
+    (tmp_path / "v1.2").mkdir()
+    write(tmp_path / "v1.2" / "handlers.py", "def hello(req, res):\n    res.end()\n")
+    (tmp_path / "public").mkdir()
+    write(tmp_path / "public" / "index.html", "a page")
+    files = """\
+    - {name: pages, kind: fs.directory, directory: public}
+    - {name: site, kind: http.static, meta: {server: gateway}, path: /, fs: pages}
+    """
+    own = route("GET", "/hello", "hello", source="file://v1.2/handlers.py")
+    there = route("GET", "/json", "dumps", source="module:json")
+    path = tmp_path / "app.yaml"
+    path.write_text(entries(ROUTER, own, there.replace("dumps", "loads"), files))
+    table = command("routes", str(path)).stdout
+    assert re.search(r"^GET +/api/hello +app:get_hello +v1\.2/handlers\.py:hello *$", table, re.M)
+    assert re.search(r"^GET +/api/json +app:get_loads +json:loads *$", table, re.M)
+    (listed, _) = json.loads(command("routes", "--json", str(path)).stdout)["app:gateway"]
+    assert listed["source"] == f"{tmp_path / 'v1.2' / 'handlers.py'}:1"
+    everything = command("routes", "--all", str(path)).stdout
+    assert re.search(r"^middleware +/ +static\.static *$", everything, re.M)
+    assert re.search(r"^middleware +/api +end of the prefix *$", everything, re.M)
+    told = command("explain", "GET", "/api/hello", "-a", str(path)).stdout
+    assert told.splitlines()[-1] == "v1.2/handlers.py:hello answers"
+    told = command("explain", "GET", "/", "-a", str(path)).stdout
+    assert told.splitlines()[-1] == "asgi_express.static.static answers: the file index.html"

@@ -251,7 +251,7 @@ async def test_a_function_that_answers_nothing_is_an_error_that_names_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert (await ask(app(tmp_path, "def it(req, res): pass"), PATH)).status == 500
-    assert "handlers.it returned without an answer" in caplog.text
+    assert "handlers.py:it returned without an answer" in caplog.text
 
 
 async def test_functions_find_what_other_entries_have_become(tmp_path: Path) -> None:
