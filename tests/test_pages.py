@@ -64,6 +64,7 @@ BLOCKS: dict[str, list[Block]] = {
         Block({"/users/7": "user 7"}),
         Block({"/": "Welcome"}),
         Block({"/api/users": "all users"}),
+        Block({"/": (ROOT / "examples/gateway/public/index.html").read_text("utf-8")}),
     ],
     "docs/security.md": [Block(), Block(), Block(), Block(), Block(), Block()],
 }

@@ -11,7 +11,6 @@ from typing import Any
 from asgi_express.cli._failure import Failure
 from asgi_express.errors import ExpressError
 from asgi_express.gateway import Gateway
-from asgi_express.gateway._objects import serving
 from asgi_express.security import Actor, Grant, JWTValidator, TokenStore
 
 __all__ = ["create", "facts_of", "inspect", "pairs", "revoke"]
@@ -95,11 +94,9 @@ async def _opened(target: Any, store: str | None, *, makes: bool = True) -> Asyn
             msg = f"expected the files of a gateway or {what}, not a {kind.__module__}.{kind.__qualname__}"
             raise Failure(msg)
         try:
-            objects = target._current.made.objects
-            with serving(objects):
-                yield objects.token_stores[_store_id(target, store, makes=makes)]
+            yield target.token_validators[_store_id(target, store, makes=makes)]
         finally:
-            for each in objects.stores.values():
+            for each in target._current.made.objects.stores.values():
                 await each.aclose()
     except (ExpressError, LookupError, TypeError, ValueError) as error:
         words = error.args[0] if isinstance(error, LookupError) and error.args else error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from asgi_express._dispatch import Walk
 from asgi_express._outline import outline
@@ -32,7 +32,38 @@ _MAX_KEPT = 10_000
 _MAX_HEADERS = 50
 
 
-def explorer(router: Router, *, guard: HandlerSpec | None = None, requests: int = 200) -> Router:
+class Followed(Protocol):
+    """What has another router from time to time: a gateway."""
+
+    def follow(self, look: Callable[[Any], object], service: str | None = None) -> None:
+        """Call a function with the router, now and whenever there is another one."""
+        ...
+
+
+class _View:
+    """The router that is looked into.
+
+    Attributes:
+        router: the one that there is now.
+    """
+
+    router: Router
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+
+    def turn_to(self, router: Router) -> None:
+        if router._walk is not Walk:
+            msg = "explorer: this router has an explorer already"
+            raise MisuseError(msg)
+        self.router = router
+        router._walk = partial(TracedWalk, self.recorder)
+        self.recorder.replant()
+
+
+def explorer(
+    router: Router | Followed, *, guard: HandlerSpec | None = None, requests: int = 200, service: str | None = None
+) -> Router:
     """Return a page that shows what a router is made of and the way each request takes: a router, to be mounted.
 
     The page has the tree of routers, mounts and middleware, the last requests as they come, with the time that each
@@ -47,13 +78,15 @@ def explorer(router: Router, *, guard: HandlerSpec | None = None, requests: int 
     here (DNS rebinding) is refused.
 
     Args:
-        router: the router or application to look into.
+        router: the router or application to look into; or a gateway, whose reloads it follows.
         guard: what stands before it: a handler, a middleware, or a list of them.
         requests: how many requests are kept, 1 to 10,000.
+        service: of a gateway with several services, the ID of one.
 
     Raises:
+        LookupError: the gateway has no such service, or it has several and none is named.
         MisuseError: it is production and there is no guard; or the router has an explorer already.
-        TypeError: ``router`` is no router.
+        TypeError: ``router`` is neither a router nor a gateway.
         ValueError: ``requests`` is out of range.
 
     Examples::
@@ -63,28 +96,35 @@ def explorer(router: Router, *, guard: HandlerSpec | None = None, requests: int 
 
         app.use("/_explorer", explorer(app, guard=require_admin))
     """
-    if not isinstance(router, Router):
-        msg = f"explorer: expected a Router or an Express, got {router!r}"
+    is_router = isinstance(router, Router)
+    if not is_router and not callable(getattr(router, "follow", None)):
+        msg = f"explorer: expected a Router, an Express or a gateway, got {router!r}"
+        raise TypeError(msg)
+    if is_router and service is not None:
+        msg = f"explorer: service is for a gateway, not for {router!r}"
         raise TypeError(msg)
     if isinstance(requests, bool) or not isinstance(requests, int) or not 1 <= requests <= _MAX_KEPT:
         msg = f"explorer: requests must be a number from 1 to {_MAX_KEPT}, not {requests!r}"
         raise ValueError(msg)
-    if guard is None and not router.settings.development:
-        msg = (
-            "explorer: in production it shows to everybody how the application is made; give it guard=..., "
-            "or set env to development (ASGI_EXPRESS_ENV=development)"
-        )
-        raise MisuseError(msg)
-    if router._walk is not Walk:
-        msg = "explorer: this router has an explorer already"
-        raise MisuseError(msg)
-    recorder = Recorder(requests)
-    pages = _pages(router, recorder, _own_hosts if guard is None else guard)
-    router._walk = partial(TracedWalk, recorder)
-    return pages
+    view = _View(Recorder(requests))
+
+    def look(found: Router) -> None:
+        if guard is None and not found.settings.development:
+            msg = (
+                "explorer: in production it shows to everybody how the application is made; give it guard=..., "
+                "or set env to development (ASGI_EXPRESS_ENV=development)"
+            )
+            raise MisuseError(msg)
+        view.turn_to(found)
+
+    if isinstance(router, Router):
+        look(router)
+    else:
+        router.follow(look, service)
+    return _pages(view, _own_hosts if guard is None else guard)
 
 
-def _pages(router: Router, recorder: Recorder, guard: HandlerSpec) -> Router:
+def _pages(view: _View, guard: HandlerSpec) -> Router:
     pages = Router(strict=False)
     open_streams: set[object] = set()
     pages.use(_hide)
@@ -94,7 +134,7 @@ def _pages(router: Router, recorder: Recorder, guard: HandlerSpec) -> Router:
         res.set(HEADERS).type("html").send(PAGE)
 
     def tree(req: Any, res: Any) -> None:
-        res.set("Cache-Control", "no-store").json(outline(router).to_dict())
+        res.set("Cache-Control", "no-store").json({**outline(view.router).to_dict(), "tree": view.recorder.tree})
 
     async def events(req: Any, res: Any) -> None:
         if len(open_streams) >= _MAX_STREAMS:
@@ -102,7 +142,7 @@ def _pages(router: Router, recorder: Recorder, guard: HandlerSpec) -> Router:
         mark = object()
         open_streams.add(mark)
         try:
-            await res.sse(_news(recorder, req.get("Last-Event-ID") or ""))
+            await res.sse(_news(view.recorder, req.get("Last-Event-ID") or ""))
         finally:
             open_streams.discard(mark)
 
@@ -110,7 +150,7 @@ def _pages(router: Router, recorder: Recorder, guard: HandlerSpec) -> Router:
         method, path, headers, fault = _asked(req.body)
         if fault is None:
             try:
-                explanation = await router.explain(method, path, headers)
+                explanation = await view.router.explain(method, path, headers)
             except ValueError as error:
                 fault = str(error).removeprefix("explain: ")
             else:
@@ -154,15 +194,19 @@ async def _news(recorder: Recorder, last: str) -> AsyncIterator[Event]:
     end = loop.time() + _STREAM
     epoch, _, number = last.partition("-")
     seen = int(number) if epoch == recorder.epoch and number.isdecimal() and len(number) < 19 else 0
-    yield Event({"fresh": not seen}, event="hello", id=f"{recorder.epoch}-{seen}", retry=0.2)
+    tree = recorder.tree
+    yield Event({"fresh": not seen, "tree": tree}, event="hello", id=f"{recorder.epoch}-{seen}", retry=0.2)
     while True:
+        if tree != recorder.tree:
+            tree = recorder.tree
+            yield Event({"tree": tree}, event="tree", id=f"{recorder.epoch}-{seen}")
         for trace in recorder.since(seen):
             seen = trace.version
             yield Event(trace.to_dict(), event="request", id=f"{recorder.epoch}-{seen}")
         left = end - loop.time()
         if left <= 0:
             return
-        await recorder.wait(seen, left)
+        await recorder.wait(seen, tree, left)
 
 
 def _asked(body: Any) -> tuple[str, str, list[tuple[str, str]], str | None]:

@@ -101,11 +101,13 @@ class Recorder:
     Attributes:
         epoch: tells this recorder from the one of another run of the program.
         version: the version of the newest change.
+        tree: counts the trees that there were; a reload makes another one.
     """
 
     def __init__(self, size: int) -> None:
         self.epoch = secrets.token_hex(4)
         self.version = 0
+        self.tree = 0
         self._traces: deque[Trace] = deque(maxlen=size)
         self._ids = 0
         self._waiting: set[asyncio.Future[None]] = set()
@@ -122,6 +124,14 @@ class Recorder:
         trace.version = self.version
         if is_new:
             self._traces.append(trace)
+        self._wake()
+
+    def replant(self) -> None:
+        """Tell that there is another tree."""
+        self.tree += 1
+        self._wake()
+
+    def _wake(self) -> None:
         listening, self._waiting = self._waiting, set()
         for waiting in listening:
             # A program may serve from several loops: test clients do.
@@ -133,9 +143,9 @@ class Recorder:
         """Return the traces that have changed since a version, oldest change first."""
         return sorted((each for each in self._traces if each.version > version), key=lambda each: each.version)
 
-    async def wait(self, version: int, seconds: float) -> None:
-        """Wait for a change after a version, for so many seconds at most."""
-        if self.version > version:
+    async def wait(self, version: int, tree: int, seconds: float) -> None:
+        """Wait for a change after a version, or for another tree, for so many seconds at most."""
+        if self.version > version or self.tree != tree:
             return
         waiting = asyncio.get_running_loop().create_future()
         self._waiting.add(waiting)

@@ -37,7 +37,7 @@ paint();
 const words = (item) => (item.methods || []).length > 30 || (item.methods || [])[0] === "*" ? "ANY"
   : item.kind === "websocket" ? "WEBSOCKET" : (item.methods || []).join(" ");
 const isRouter = (item) => item.kind === "router";
-const short = (name) => name.includes("/") ? name : name.split(".").pop();
+const short = (name) => /[/:]/.test(name) ? name : name.split(".").pop();
 const handlers = (item) => (item.handlers || []).map(short).join(" > ");
 
 function label(item) {
@@ -172,13 +172,28 @@ async function loadTree() {
   const answer = await fetch(base + "tree");
   if (!answer.ok) throw new Error(`the tree: ${answer.status}`);
   root = await answer.json();
+  planted = root.tree;
   flat = flatten(root);
   for (const item of flat) {
     item.hay = [item.kind, words(item), item.path, item.name, handlers(item)].join(" ").toLowerCase();
   }
+  const isHere = $("tree").contains(document.activeElement);
   draw();
+  if (isHere) focusItem(shown()[0]);
+  if (latest !== null) plant(latest);
 }
-loadTree().catch((error) => { $("count").textContent = `The layers cannot be shown (${error.message}).`; });
+let planted = null;
+let latest = null;
+function showTree() {
+  planted = null;
+  loadTree().catch((error) => { $("count").textContent = `The layers cannot be shown (${error.message}).`; });
+}
+// A gateway that has reloaded has another tree: the news tell its number.
+function plant(number) {
+  latest = number;
+  if (planted !== null && planted !== number) showTree();
+}
+showTree();
 
 // -- requests
 
@@ -256,9 +271,12 @@ $("pause").addEventListener("click", () => {
 
 const news = new EventSource(base + "events");
 let late = 0;
+news.addEventListener("tree", (event) => plant(JSON.parse(event.data).tree));
 news.addEventListener("hello", (event) => {
   clearTimeout(late);
-  if (JSON.parse(event.data).fresh) empty();
+  const hello = JSON.parse(event.data);
+  if (hello.fresh) empty();
+  plant(hello.tree);
   $("status").textContent = "Connected";
 });
 news.addEventListener("request", (event) => {

@@ -50,6 +50,7 @@ class Gateway:
         self._alive = False
         self._tried: dict[Path, Signature] = {}
         self._retiring: dict[asyncio.Task[None], Generation] = {}
+        self._followers: list[tuple[str, Callable[[Any], object]]] = []
 
     # -- what it is made of
 
@@ -130,6 +131,31 @@ class Gateway:
             len(gateway.router_of("app:gateway").stack)  # -> 2
         """
         return self._current.made.apps[service]
+
+    def follow(self, look: Callable[[Any], object], service: str | None = None) -> None:
+        """Show the ``Express`` application of a service to a tool: now, and after a reload the one in its place.
+
+        Args:
+            look: called with it.
+            service: the service; may be left out where there is one.
+
+        Raises:
+            LookupError: there is no such service, or there are several.
+
+        Example::
+
+            seen = []
+            gateway.follow(seen.append, "app:gateway")
+            seen == [gateway.router_of("app:gateway")]  # -> True
+        """
+        services = list(self._current.made.services)
+        name = services[0] if service is None and len(services) == 1 else service
+        if name not in services:
+            asked = "which service?" if service is None else f"there is no service {service!r};"
+            msg = f"{asked} there are {', '.join(services)}"
+            raise LookupError(msg)
+        self._followers.append((name, look))
+        look(self.router_of(name))
 
     def app_of(self, service: str) -> ASGIApp:
         """Return the ASGI app of one service, to be served beside others. It follows reloads.
@@ -235,6 +261,9 @@ class Gateway:
             task = asyncio.ensure_future(old.stop())
             self._retiring[task] = old
             task.add_done_callback(self._retired)
+            for service, look in self._followers:
+                if service in fresh.made.apps:
+                    look(fresh.made.apps[service])
 
     def _retired(self, task: asyncio.Task[None]) -> None:
         del self._retiring[task]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -140,8 +141,19 @@ class Objects:
         )
 
     def _jwt(self, entry: Entry) -> Any:
-        made = jwt_validator(self._registry, entry, self.functions, self.groups)
+        functions = {name: self._served(function) for name, function in self.functions.items()}
+        made = jwt_validator(self._registry, entry, functions, self.groups)
         return ABSENT if made is None else made
+
+    def _served(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """Let a function of claims ask for resources where no request is being served: in explanations, say."""
+
+        async def call(claims: Any) -> Any:
+            with serving(self):
+                made = function(claims)
+                return await made if inspect.isawaitable(made) else made
+
+        return call
 
 
 def _memory(entry: Entry) -> Store:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from asgi_express import Express, Router
 from asgi_express.explorer import explorer
+from asgi_express.gateway import load
 from asgi_express.middleware import CORS, EndpointFirewall
 from asgi_express.security import Actor, Policy
 from asgi_express.server import Server
 from tests.browser.devtools import Tab, browsing
+from tests.gateway.serving import ROUTER, project, route
 
 IMAGES = Path(__file__).parent.parent.parent / "docs" / "images"
 ITEMS = "[...document.querySelectorAll('#tree [role=treeitem]')]"
@@ -301,3 +304,26 @@ async def test_it_connects_again_when_a_stream_has_ended_and_loses_nothing() -> 
         await tab.until(f"{ROWS}.length === 4")
         assert [row.split()[1] for row in await tab.value(ROWS)] == ["/after", "/before-2", "/before-1", "/before-0"]
         assert await tab.value("document.getElementById('status').textContent") == "Connected"
+
+
+async def test_a_reload_of_a_gateway_shows_the_new_tree_without_a_reload_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASGI_EXPRESS_ENV", "development")
+    code = "def hello(req): return 'hi'\n\ndef other(req): return 'hi'"
+    gateway = load(project(tmp_path, ROUTER, route("GET", "/old", "hello"), handlers=code))
+    app = Express(env="development")
+    app.use("/_explorer", explorer(gateway))
+    app.mount("/", gateway)
+    async with open_explorer(app) as (tab, client):
+        await tab.click("[aria-label='/api Router'] > .row")
+        assert "GET /api/old app:get_hello · handlers.py:hello" in await tab.value(LABELS)
+        project(tmp_path, ROUTER, route("GET", "/new", "hello"), route("PUT", "/new", "other"), handlers=code)
+        await gateway.reload()
+        await tab.until("document.getElementById('count').textContent === '2 routes, 3 other layers'")
+        assert await tab.value(FOCUS) == "/ Express"  # where the keyboard was, something still is
+        await tab.click("[aria-label='/api Router'] > .row")
+        assert "GET /api/new app:get_hello · handlers.py:hello" in await tab.value(LABELS)
+        await client.get("/api/new")
+        await tab.until(f"{ROWS}.length === 1")
+        assert (await tab.value(ROWS))[0].startswith("GET /api/new 200")

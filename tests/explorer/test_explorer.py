@@ -217,10 +217,10 @@ async def test_a_page_that_comes_again_gets_only_what_is_new() -> None:
     await ask(app, "/a")
     first = await told(app)
     assert [event["event"] for event in first] == ["hello", "request"]
-    assert first[0]["data"] == {"fresh": True}
+    assert first[0]["data"] == {"fresh": True, "tree": 1}
     await ask(app, "/b")
     more = await told(app, **{"last-event-id": first[-1]["id"]})
-    assert more[0]["data"] == {"fresh": False}
+    assert more[0]["data"] == {"fresh": False, "tree": 1}
     assert [event["data"]["path"] for event in more[1:]] == ["/b"]
 
 
@@ -230,7 +230,7 @@ async def test_a_page_of_another_run_begins_anew(last: str) -> None:
     await ask(app, "/a")
     epoch = (await told(app))[0]["id"].partition("-")[0]
     events = await told(app, **{"last-event-id": last.format(epoch=epoch)})
-    assert events[0]["data"] == {"fresh": True}
+    assert events[0]["data"] == {"fresh": True, "tree": 1}
     assert len(events) == 2
 
 
@@ -271,7 +271,7 @@ async def test_a_listener_of_a_loop_that_is_closed_is_passed_over() -> None:
     assert len(recorder._waiting) == 1
     recorder.publish(recorder.open("GET"))
     assert recorder._waiting == set()
-    await recorder.wait(0, 60)  # there is something: it does not wait
+    await recorder.wait(0, 0, 60)  # there is something: it does not wait
 
 
 # -- the pages
@@ -393,7 +393,7 @@ def test_a_number_of_requests_that_cannot_be_is_refused(wrong: Any) -> None:
 
 def test_what_is_no_router_is_refused() -> None:
     wrong: Any = object()
-    with pytest.raises(TypeError, match="explorer: expected a Router or an Express"):
+    with pytest.raises(TypeError, match="explorer: expected a Router, an Express or a gateway"):
         explorer(wrong)
 
 
@@ -429,6 +429,60 @@ async def test_it_looks_into_a_service_of_a_gateway(tmp_path: Path, monkeypatch:
     assert (await ask(app, "/api/hello")).text == "hi"
     (trace,) = await requests(app)
     assert [span["name"] for span in trace["spans"] if span["kind"] == "route"] == ["app:get_hello"]
+
+
+async def test_it_follows_the_reloads_of_a_gateway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASGI_EXPRESS_ENV", "development")
+    code = "def hello(req, res): res.send('hi')\n"
+    gateway = load(project(tmp_path, ROUTER, route("GET", "/hello", "hello"), handlers=code))
+    app = Express()
+    app.use("/_explorer", explorer(gateway, service="app:gateway"))
+    app.mount("/", gateway)
+
+    async def routes() -> list[str]:
+        tree = (await ask(app, "/_explorer/tree", headers=LOCAL)).json
+        return [item["path"] for router in tree["items"] for item in router.get("items", ())]
+
+    assert await routes() == ["/api/hello"]
+    monkeypatch.setattr("asgi_express.explorer._explorer._STREAM", 60.0)
+    client, answer = Client(), Answer()
+    listening = asyncio.ensure_future(ask(app, "/_explorer/events", headers=LOCAL, client=client, answer=answer))
+    await greeted(answer)
+    assert '{"fresh":true,"tree":1}' in answer.text
+    project(tmp_path, ROUTER, route("GET", "/new", "hello"), handlers=code)
+    await gateway.reload()
+    assert await routes() == ["/api/new"]
+    assert (await ask(app, "/api/new")).text == "hi"
+    async with asyncio.timeout(PATIENCE):
+        while "event: request" not in answer.text:
+            await asyncio.sleep(0)
+    client.leave()
+    await listening
+    assert 'event: tree\ndata: {"tree":2}' in answer.text
+    (trace, *_) = await requests(app)
+    assert (trace["path"], trace["status"]) == ("/api/new", 200)
+    answer = await explained(app, {"method": "GET", "path": "/api/new"})
+    assert answer.json["end"] == "handlers.py:hello answers"
+    project(tmp_path, service='- {name: other, kind: http.service, addr: ":1"}\n')
+    await gateway.reload()
+    assert await routes() == ["/api/new"]  # the service is gone: this is what was there last
+
+
+async def test_of_a_gateway_with_several_services_one_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASGI_EXPRESS_ENV", "development")
+    gateway = load(project(tmp_path, '- {name: admin, kind: http.service, addr: ":9090"}\n'))
+    with pytest.raises(LookupError, match=r"which service\? there are app:gateway, app:admin"):
+        explorer(gateway)
+    with pytest.raises(LookupError, match="there is no service 'app:x'; there are app:gateway, app:admin"):
+        explorer(gateway, service="app:x")
+    explorer(gateway, service="app:admin")
+    with pytest.raises(TypeError, match="service is for a gateway"):
+        explorer(gateway.router_of("app:gateway"), service="app:gateway")
+    one = load(project(tmp_path))
+    explorer(one)
+    monkeypatch.delenv("ASGI_EXPRESS_ENV")
+    with pytest.raises(MisuseError, match="in production"):
+        explorer(load(project(tmp_path)))
 
 
 async def test_without_an_explorer_the_ordinary_walk_runs() -> None:
