@@ -28,6 +28,10 @@ _log = logging.getLogger("asgi_express")
 # Seconds that an app has to answer its shutdown, and then to return.
 _PATIENCE = 10.0
 
+# Seconds of a start until the log says for whom it is that everything waits. There is no end to it here: an app may
+# have a database to migrate, and who may wait no longer puts `asyncio.timeout` around the lifespan.
+_LATE = 10.0
+
 
 class LifespanError(ExpressError):
     """A mounted app said that it could not start or stop."""
@@ -115,7 +119,12 @@ class _Lifespan:
         """
         self._task = asyncio.ensure_future(self._run())
         self._to_app.put_nowait({"type": "lifespan.startup"})
-        answer = await self._from_app.get()
+        words = "%s has not started within %g seconds; it is waited for"
+        late = asyncio.get_running_loop().call_later(_LATE, _log.warning, words, name_of(self._app), _LATE)
+        try:
+            answer = await self._from_app.get()
+        finally:
+            late.cancel()
         if answer["type"] == "lifespan.startup.failed":
             self._patience = _PATIENCE
             await self._end()

@@ -500,3 +500,36 @@ async def test_a_router_that_was_stopped_can_be_started_again(events: list[str])
         async with router.lifespan_context():
             assert (await ask(router, "/a")).text == "A: [('from', 'A')]"
     assert events == whole("R", "A") * 2
+
+
+async def test_an_app_that_takes_long_to_start_is_named_in_the_log_and_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(_lifespan, "_LATE", 0.01)
+    told = asyncio.Event()
+    monkeypatch.setattr(caplog.handler, "emit", lambda record: (caplog.records.append(record), told.set()))
+
+    async def migrating(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await told.wait()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    app = Express()
+    app.mount("/", migrating)
+    async with asyncio.timeout(PATIENCE), app.lifespan_context():
+        messages = [record.getMessage() for record in caplog.records]
+    assert [message.partition("migrating ")[2] for message in messages] == [
+        "has not started within 0.01 seconds; it is waited for"
+    ]
+
+
+async def test_whoever_may_wait_no_longer_puts_a_time_out_around_the_lifespan() -> None:
+    events: list[str] = []
+    app = Express()
+    app.mount("/a", Part("a", events)).mount("/b", Part("b", events, "hangs in its start"))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1), app.lifespan_context():
+            pytest.fail("it started")
+    assert events == ["a starts", "b starts", "b returns", "a stops", "a returns"]

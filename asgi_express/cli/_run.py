@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from asgi_express.cli._failure import Failure
 
@@ -44,8 +47,14 @@ def _uvicorn(target: str, host: str, port: int, workers: int, reload: bool) -> N
     import uvicorn
 
     # What X-Forwarded-* says is not believed before `trust proxy` is asked: as in app.listen().
-    options = {"proxy_headers": False, "app_dir": str(Path.cwd())}
-    uvicorn.run(target, host=host, port=port, workers=workers, reload=reload, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"proxy_headers": False, "app_dir": str(Path.cwd())}
+    # When it has shut down, uvicorn sends itself the signal once more. A process manager that asked it to stop would
+    # take 143 for a failure: the others end with 0.
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        uvicorn.run(target, host=host, port=port, workers=workers, reload=reload, **options)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _granian(target: str, host: str, port: int, workers: int, reload: bool) -> None:  # noqa: FBT001 - one shape for all

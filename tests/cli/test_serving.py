@@ -264,12 +264,13 @@ def test_serve_of_a_module_names_run() -> None:
 
 
 @pytest.mark.parametrize("server", ["uvicorn", "granian", "hypercorn"])
-async def test_run_serves_a_module_under_each_server(here: Path, server: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_run_serves_a_module_under_each_server_and_ends_with_0(here: Path, server: str, number: int) -> None:
     shop(here)
     port = free_port()
     async with program("run", "shop:app", "--server", server, "--port", str(port), cwd=here) as running:
         assert (await answers(f"http://127.0.0.1:{port}/hello")).text == "hi"
-        assert await running.end(signal.SIGINT) == 0
+        assert await running.end(number) == 0
         assert "Traceback" not in "".join(running.lines)
 
 
@@ -301,12 +302,15 @@ async def test_run_starts_anew_when_a_file_changes(here: Path) -> None:
         assert await running.end(signal.SIGINT) == 0
 
 
-@pytest.mark.parametrize("server", ["uvicorn", "granian", "hypercorn"])
-def test_run_in_this_process_serves_until_it_is_interrupted(here: Path, server: str) -> None:
+@pytest.mark.parametrize(
+    ("server", "number"),
+    [("uvicorn", signal.SIGINT), ("uvicorn", signal.SIGTERM), ("granian", signal.SIGINT), ("hypercorn", signal.SIGINT)],
+)
+def test_run_in_this_process_serves_until_it_is_told_to_stop(here: Path, server: str, number: int) -> None:
     shop(here)
     port = free_port()
     seen: list[str] = []
-    interrupting(port, lambda url: seen.append(httpx2.get(f"{url}/hello").text))
+    interrupting(port, lambda url: seen.append(httpx2.get(f"{url}/hello").text), number)
     result = command("run", "shop:app", "--port", str(port), "--server", server)
     assert (result.exit_code, seen) == (0, ["hi"])
 
