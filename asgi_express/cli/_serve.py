@@ -37,6 +37,7 @@ def serve_gateway(find: Callable[[], Gateway], *, services: tuple[str, ...], rel
         gateway = find()
         chosen = _chosen(gateway, services)
         logging.basicConfig(level=logging.INFO, format="%(levelname)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)  # what comes of a change is told
         with suppress(KeyboardInterrupt):
             asyncio.run(_serve(gateway, chosen, reload=reload, early=early))
 

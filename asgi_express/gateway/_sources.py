@@ -16,7 +16,7 @@ __all__ = ["Document", "Signature", "Source", "files_in", "paths_of", "read_sour
 Source: TypeAlias = "str | os.PathLike[str]"
 """A file, a directory, or the text of a file (which has more than one line)."""
 
-_SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml")
 _MAX_FILES = 1000
 
 
@@ -81,7 +81,7 @@ def files_in(directory: Path) -> list[Path]:
     return [
         each
         for each in sorted(directory.rglob("*"))
-        if each.suffix in _SUFFIXES
+        if each.suffix in SUFFIXES
         and each.is_file()
         and not any(part.startswith(".") for part in each.relative_to(directory).parts)
     ]
@@ -93,7 +93,7 @@ def _files(path: Path, problems: Problems) -> Iterator[Path]:
     elif path.is_dir():
         found = files_in(path)
         if not found or len(found) > _MAX_FILES:
-            words = f"there is no {' or '.join(_SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
+            words = f"there is no {' or '.join(SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
             advice = "name the directory, or the files, of the entries"
             problems.add("missing-file", f"{words} in the directory", file=str(path), line=1, suggestion=advice)
             return

@@ -12,7 +12,7 @@ from typing import Any
 
 from asgi_express.errors import ExpressError
 from asgi_express.gateway._gateway import Gateway
-from asgi_express.gateway._sources import Signature, files_in, signature_of
+from asgi_express.gateway._sources import SUFFIXES, Signature, files_in, signature_of
 
 __all__ = ["changes", "on_hangup", "reloading"]
 
@@ -144,9 +144,21 @@ async def _ticks(watched: Iterable[Path], poll: float | None) -> AsyncGenerator[
         while True:
             await asyncio.sleep(poll or _INTERVAL)
             yield
+    names = {path.name for path in watched}
+
+    def may_matter(change: object, path: str) -> bool:
+        # Or the log of this program, in a file beside the others, would be told of each of its own lines.
+        return Path(path).name in names or path.endswith(SUFFIXES)
+
     # On a timeout too: a directory that was not there may have come.
     looking = awatch(
-        *_directories(watched), debounce=_DEBOUNCE, step=20, rust_timeout=1000, yield_on_timeout=True, recursive=False
+        *_directories(watched),
+        watch_filter=may_matter,
+        debounce=_DEBOUNCE,
+        step=20,
+        rust_timeout=1000,
+        yield_on_timeout=True,
+        recursive=False,
     )
     async with aclosing(looking):
         async for _ in looking:

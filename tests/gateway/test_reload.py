@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import signal
@@ -426,6 +427,25 @@ async def test_without_watchfiles_files_are_looked_at(tmp_path: Path, monkeypatc
     async with watched(gateway, hangup=False):
         versioned(tmp_path, "two and more")
         await version_is(gateway, "two and more")
+
+
+async def test_a_file_beside_them_that_nothing_names_is_no_change(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "watchfiles")
+    gateway = load(versioned(tmp_path, "one"))
+    numbers = itertools.count()
+
+    def is_seen() -> bool:
+        versioned(tmp_path, f"number {next(numbers)}")
+        return "handlers.py" in caplog.text
+
+    async with watched(gateway, hangup=False):
+        await until(is_seen)  # the watcher is there
+        (tmp_path / "serve.log").write_text("a line, as a server writes it for each change")
+        caplog.clear()
+        await until(is_seen)
+    assert "serve.log" not in caplog.text
 
 
 async def test_a_hangup_reloads_and_one_with_a_broken_file_does_not(
