@@ -23,6 +23,7 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
 """How deep mappings and lists may be nested."""
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,100}\Z")
 _FLOAT = re.compile(r"[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)\Z")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -143,6 +144,9 @@ class _Reader:
             raise _Refused(msg, line, "write the plain value")
         if kind == "Scalar":
             text: str = event.value
+            if _NO_TEXT.search(text):
+                msg = "there is a NUL, or half of a character, in a text"
+                raise _Refused(msg, line, "no path, name or header can have it: take it out")
             return Node(_resolve(text) if event.implicit[0] else text, line, text)
         if depth == MAX_DEPTH:
             msg = f"more than {MAX_DEPTH} levels"
