@@ -154,8 +154,8 @@ class Gateway:
             asked = "which service?" if service is None else f"there is no service {service!r};"
             msg = f"{asked} there are {', '.join(services)}"
             raise LookupError(msg)
-        self._followers.append((name, look))
         look(self.router_of(name))
+        self._followers.append((name, look))
 
     def app_of(self, service: str) -> ASGIApp:
         """Return the ASGI app of one service, to be served beside others. It follows reloads.

@@ -476,6 +476,9 @@ async def test_of_a_gateway_with_several_services_one_is_named(tmp_path: Path, m
     with pytest.raises(LookupError, match="there is no service 'app:x'; there are app:gateway, app:admin"):
         explorer(gateway, service="app:x")
     explorer(gateway, service="app:admin")
+    with pytest.raises(MisuseError, match="this router has an explorer already"):
+        explorer(gateway, service="app:admin")
+    await gateway.reload()  # it is no matter of the one that was refused
     with pytest.raises(TypeError, match="service is for a gateway"):
         explorer(gateway.router_of("app:gateway"), service="app:gateway")
     one = load(project(tmp_path))
