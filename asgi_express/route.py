@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from asgi_express._frames import Frame, RouterFrame
 from asgi_express._handlers import Handler, classify, flatten, socket_handler
 from asgi_express._host import mount_of
 from asgi_express._pattern import Pattern
@@ -14,7 +15,6 @@ from asgi_express.types import HandlerSpec, PathSpec
 if TYPE_CHECKING:
     from typing import Self
 
-    from asgi_express._frames import Frame, RouterFrame
 
 __all__ = ["Route", "RouteMatch"]
 
@@ -177,7 +177,7 @@ class RouteMatch:
         while frame is not None:
             if frame.prefix is not None:
                 parts.append(_source(frame.prefix).rstrip("/"))
-            if frame.parent is None:
+            if isinstance(frame, RouterFrame):
                 first = frame
             frame = frame.parent
         mounts = None if first.mounts is None else mount_of(first.router, first.mounts)

@@ -107,7 +107,7 @@ TABLE: dict[str, set[str]] = {
     # what users register on
     "_routes": {"_handlers", "_named", "_pattern", "errors"},
     "_lifespan": {"_handlers", "_scope", "errors", "types"},
-    "route": {"_handlers", "_host", "_pattern", "_verbs", "types"},
+    "route": {"_frames", "_handlers", "_host", "_pattern", "_verbs", "types"},
     "router": {
         *("_camel", "_dispatch", "_handlers", "_index", "_layer", "_lifespan", "_named", "_routes", "_settings"),
         *("_verbs", "errors", "route", "types"),
