@@ -28,6 +28,7 @@ _FORWARDS = frozenset(
         "asgi_express.middleware.csrf.CSRF",
         "asgi_express.middleware.error_handler.ErrorHandler",
         "asgi_express.middleware.ratelimit.RateLimit",
+        "asgi_express.middleware.sendfile.Sendfile",
         "asgi_express.middleware.session.Session",
         "asgi_express.middleware.token_auth.TokenAuth",
         "starlette.middleware.authentication.AuthenticationMiddleware",

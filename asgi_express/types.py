@@ -6,6 +6,7 @@ ASGI specification 3.0, spelled as Starlette spells them, so that a value of one
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import timedelta
@@ -13,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, Union
 
 __all__ = [
     "ASGIApp",
+    "Directory",
     "Duration",
     "HandlerFunction",
     "HandlerSpec",
@@ -45,6 +47,9 @@ Duration: TypeAlias = float | int | str | timedelta
 
 Size: TypeAlias = int | str
 """Bytes, or text such as ``"100kb"``."""
+
+Directory: TypeAlias = Union[str, "os.PathLike[str]"]
+"""The path of a directory."""
 
 
 class Next(Protocol):

@@ -130,7 +130,7 @@ TABLE: dict[str, set[str]] = {
     "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     "middleware": {
         *("_addresses", "_cookies", "_debug_page", "_flags", "_headers", "_host", "_json", "_mime", "_negotiation"),
-        *("_ranges", "_scope", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
+        *("_ranges", "_scope", "_sendfile", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
     },
     # a style of application
     "actions": {

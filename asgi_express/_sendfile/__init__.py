@@ -10,22 +10,30 @@
     answer    all of it together
 """
 
-from asgi_express._sendfile.answer import look, respond, send_file
-from asgi_express._sendfile.body import CHUNK, SMALL
-from asgi_express._sendfile.files import IsDirectory
+from asgi_express._sendfile.answer import Headers, describe, look, respond, send_file
+from asgi_express._sendfile.body import CHUNK, SMALL, chunks, length
+from asgi_express._sendfile.files import Found, IsDirectory, find, in_thread
 from asgi_express._sendfile.options import FileOptions, FileSettings, file_options
-from asgi_express._sendfile.paths import Missing, Target, decode, locate
+from asgi_express._sendfile.paths import Missing, Target, decode, extension, locate
 
 __all__ = [
     "CHUNK",
     "SMALL",
     "FileOptions",
     "FileSettings",
+    "Found",
+    "Headers",
     "IsDirectory",
     "Missing",
     "Target",
+    "chunks",
     "decode",
+    "describe",
+    "extension",
     "file_options",
+    "find",
+    "in_thread",
+    "length",
     "locate",
     "look",
     "respond",

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asgi_express import _mime, _negotiation
 from asgi_express._freshness import format_http_date, stat_etag
-from asgi_express._headers import header_name, header_value
+from asgi_express._headers import header_name, header_value, merge_vary
 from asgi_express._outgoing import PassOn
 from asgi_express._sendfile.body import SMALL, Piece, length, multipart, send
 from asgi_express._sendfile.decision import Conditions, Decision, decide
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from asgi_express.request import Request
     from asgi_express.response import Response
 
-__all__ = ["look", "respond", "send_file"]
+__all__ = ["Headers", "describe", "look", "respond", "send_file"]
+
+Headers: TypeAlias = MutableMapping[bytes, bytes | list[bytes]]
+"""Headers of an answer, by their names in lower case."""
 
 # What speaks of a body, and is wrong in an answer without one.
 _CONTENT_HEADERS = (b"content-encoding", b"content-language", b"content-length", b"content-range", b"content-type")
@@ -97,33 +100,52 @@ async def respond(
             result = set_headers(res, found.path, found.stat)
             if inspect.isawaitable(result):
                 await result
-        _describe(res, found, options)
-        size = _size(found.stat.st_size, options)
-        status = res.status_code
-        decision = decide(
-            Conditions.read(res.req.get),
-            etag=_header(res, b"etag"),
-            last_modified=_header(res, b"last-modified"),
-            size=size,
-            cacheable=200 <= status < 300 or status == 304,
-            accept_ranges=options.accept_ranges,
-            multipart=options.multipart_ranges,
-        )
-        if decision.status == 304:
-            for name in _CONTENT_HEADERS:
-                res._headers.pop(name, None)
-            res.status(304).end()
-        else:
-            await send(res, found, _pieces(res, decision, options.start, size))
+        status, pieces = describe(res.status_code, res._headers, res.req.get, found, options)
+        await send(res.status(status), found, pieces)
     finally:
         found.close()
 
 
-def _describe(res: Response, found: Found, options: FileOptions) -> None:
+def describe(
+    status: int, headers: Headers, get: Callable[[str], str | None], found: Found, options: FileOptions
+) -> tuple[int, list[Piece]]:
+    """Decide on an answer with a file, whoever is to send it.
+
+    Args:
+        status: as it was set, 200 by default.
+        headers: as they were set; those that are not set yet are added.
+        get: gives the headers of the request by their names.
+        found: the file.
+        options: how to answer.
+
+    Returns:
+        The status, and what the body consists of; for 304, of nothing.
+
+    Raises:
+        HTTPError: 412, 416.
+    """
+    _add_headers(headers, found, options)
+    size = _size(found.stat.st_size, options)
+    decision = decide(
+        Conditions.read(get),
+        etag=_header(headers, b"etag"),
+        last_modified=_header(headers, b"last-modified"),
+        size=size,
+        cacheable=200 <= status < 300 or status == 304,
+        accept_ranges=options.accept_ranges,
+        multipart=options.multipart_ranges,
+    )
+    if decision.status == 304:
+        for name in _CONTENT_HEADERS:
+            headers.pop(name, None)
+        return 304, []
+    return _pieces(status, headers, decision, options.start, size)
+
+
+def _add_headers(headers: Headers, found: Found, options: FileOptions) -> None:
     """Set the headers that are not set yet."""
-    headers = res._headers
     if options.precompressed:
-        res.vary("Accept-Encoding")
+        headers[b"vary"] = merge_vary(_header(headers, b"vary") or "", ["Accept-Encoding"]).encode("latin-1")
     if found.coding:
         headers[b"content-encoding"] = found.coding.encode()
     milliseconds = (found.stat.st_mtime_ns + 500_000) // 1_000_000  # as Node rounds
@@ -141,8 +163,8 @@ def _describe(res: Response, found: Found, options: FileOptions) -> None:
         headers[b"content-type"] = media_type.encode()
 
 
-def _header(res: Response, name: bytes) -> str | None:
-    value = res._headers.get(name)
+def _header(headers: Headers, name: bytes) -> str | None:
+    value = headers.get(name)
     first = value[0] if isinstance(value, list) else value
     return None if first is None else first.decode("latin-1")
 
@@ -153,8 +175,8 @@ def _size(size: int, options: FileOptions) -> int:
     return max(0, end - options.start)
 
 
-def _pieces(res: Response, decision: Decision, start: int, size: int) -> list[Piece]:
-    """Set status, length and range; return what the body consists of.
+def _pieces(status: int, headers: Headers, decision: Decision, start: int, size: int) -> tuple[int, list[Piece]]:
+    """Set length and range; return the status and what the body consists of.
 
     Raises:
         HTTPError: 412, 416.
@@ -163,18 +185,20 @@ def _pieces(res: Response, decision: Decision, start: int, size: int) -> list[Pi
         raise HTTPError(412)
     if decision.status == 416:
         value = f"bytes */{size}"
-        res.set("Content-Range", value)
+        headers[b"content-range"] = value.encode()
         raise HTTPError(416, headers={"Content-Range": value})
     ranges = decision.ranges
     pieces = [Piece(b"", start + item.start, item.end - item.start + 1) for item in ranges]
     if decision.status == 206 and len(ranges) == 1:
-        res.status(206).set("Content-Range", f"bytes {ranges[0].start}-{ranges[0].end}/{size}")
+        status = 206
+        headers[b"content-range"] = f"bytes {ranges[0].start}-{ranges[0].end}/{size}".encode()
     elif decision.status == 206:
-        media_type, several = multipart(ranges, start, size, _header(res, b"content-type") or "")
+        media_type, several = multipart(ranges, start, size, _header(headers, b"content-type") or "")
         if length(several) < size:
-            res.status(206)._headers[b"content-type"] = media_type.encode()
+            status = 206
+            headers[b"content-type"] = media_type.encode()
             pieces = several
         else:  # the file as it is says the same in fewer bytes
             pieces = [Piece(b"", start, size)]
-    res._headers[b"content-length"] = b"%d" % length(pieces)
-    return pieces
+    headers[b"content-length"] = b"%d" % length(pieces)
+    return status, pieces

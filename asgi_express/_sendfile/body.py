@@ -17,7 +17,7 @@ from asgi_express.errors import ClientDisconnect
 if TYPE_CHECKING:
     from asgi_express.response import Response
 
-__all__ = ["CHUNK", "SMALL", "Piece", "length", "multipart", "send"]
+__all__ = ["CHUNK", "SMALL", "Piece", "chunks", "length", "multipart", "send"]
 
 SMALL = 64 * 1024
 """Files of fewer bytes are read in the thread that finds them, and sent in one message."""
@@ -67,14 +67,19 @@ async def send(res: Response, found: Found, pieces: list[Piece]) -> None:
     if not res._has_body():
         res.end()
     elif length(pieces) < SMALL:
-        res.end(b"".join([chunk async for chunk in _chunks(found, pieces)]))
+        res.end(b"".join([chunk async for chunk in chunks(found, pieces)]))
     elif pieces == [Piece(b"", 0, found.stat.st_size)] and _server_sends_files(res):
         await _send_path(res, found.sent)
     else:
         await _stream(res, found, pieces)
 
 
-async def _chunks(found: Found, pieces: list[Piece]) -> AsyncIterator[bytes]:
+async def chunks(found: Found, pieces: list[Piece]) -> AsyncIterator[bytes]:
+    """Give the bytes of a body, at most ``CHUNK`` of the file at a time.
+
+    Raises:
+        HTTPError: 500, the file became shorter.
+    """
     for piece in pieces:
         before, position, end = piece.before, piece.start, piece.start + piece.size
         while position < end or before:
@@ -101,7 +106,7 @@ async def _send_path(res: Response, path: str) -> None:
 async def _stream(res: Response, found: Found, pieces: list[Piece]) -> None:
     remaining = length(pieces)
     try:
-        async for chunk in _chunks(found, pieces):
+        async for chunk in chunks(found, pieces):
             remaining -= len(chunk)
             if remaining:
                 await res.write(chunk)

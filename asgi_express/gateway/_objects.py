@@ -32,7 +32,7 @@ _serving: ContextVar[Objects] = ContextVar("asgi_express.gateway.objects")
 
 
 def resource(name: str) -> Any:
-    """Return what an entry has become, to be used in a function: a store, a token store, a policy, another function.
+    """Return what an entry has become, for a function: a store, a token store, a policy, another function, a path.
 
     Args:
         name: the ID of the entry, with its namespace.
@@ -53,7 +53,7 @@ def resource(name: str) -> Any:
         raise MisuseError(msg) from None
     found = objects.find(name)
     if found is ABSENT:
-        msg = f"resource({name!r}): no entry of this ID is a function, a store, a token store or a policy"
+        msg = f"resource({name!r}): no entry of this ID is a function, a store, a token store, a policy or a directory"
         raise LookupError(msg)
     return found
 
@@ -75,6 +75,7 @@ class Objects:
         modules: the modules of the functions.
         functions: the functions.
         stores: the stores.
+        directories: the paths of the directories.
         policies: the policies.
         token_stores: the token stores.
         groups: all policies, by group.
@@ -86,6 +87,7 @@ class Objects:
         self.functions = self._make("function.python", make=self._function, path="method")
         self.stores = self._make("store.memory", make=_memory, path="max_entries")
         self.stores |= self._make("store.redis", make=_redis, path="url")
+        self.directories = {each.id: each.values["directory"] for each in registry.sound("fs.directory")}
         self.policies = self._make("security.policy", make=_policy, path="policy.conditions", advice=_RULES)
         self.policies |= self._make("security.policy.expr", make=_policy, path="policy.expression", advice=_RULES)
         self.groups = Policies(self.policies.values())
@@ -112,7 +114,7 @@ class Objects:
 
     def find(self, name: str) -> Any:
         """Return what an entry has become, ``ABSENT`` if nothing."""
-        homes = (self.functions, self.stores, self.token_stores, self.policies)
+        homes = (self.functions, self.stores, self.token_stores, self.policies, self.directories)
         return next((home[name] for home in homes if name in home), ABSENT)
 
     def _is_reference(self, kind: Reference, value: str) -> bool:

@@ -72,6 +72,7 @@ _PLAIN: dict[Any, Type] = {
 
 # By name, as an alias is gone once it is looked up: a duration is a number or text to Python.
 _NAMED: dict[str, Type] = {
+    "Directory": Reference(("fs.directory",)),
     "Duration": Duration(zero=True),
     "Size": Size(),
     "KeySpec": _TEXTS,

@@ -11,6 +11,7 @@ from asgi_express.middleware.error_handler import ErrorHandler
 from asgi_express.middleware.ratelimit import RateLimit
 from asgi_express.middleware.real_ip import RealIP
 from asgi_express.middleware.resource_firewall import ResourceFirewall
+from asgi_express.middleware.sendfile import Sendfile
 from asgi_express.middleware.session import Session
 from asgi_express.middleware.token_auth import TokenAuth
 
@@ -23,6 +24,7 @@ __all__ = [
     "RateLimit",
     "RealIP",
     "ResourceFirewall",
+    "Sendfile",
     "Session",
     "TokenAuth",
 ]

@@ -268,7 +268,7 @@ async def test_functions_find_what_other_entries_have_become(tmp_path: Path) -> 
             res.json([(await store.get("key")).decode(), str(error)])
     """
     answer = await ask(load(project(tmp_path, ROUTER, more, route("GET", "/it", "it"), handlers=code)), "/api/it")
-    words = "resource('app:api'): no entry of this ID is a function, a store, a token store or a policy"
+    words = "resource('app:api'): no entry of this ID is a function, a store, a token store, a policy or a directory"
     assert answer.json == ["value", words]
 
 

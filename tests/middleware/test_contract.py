@@ -25,6 +25,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "RateLimit": {},
     "RealIP": {},
     "ResourceFirewall": {"target": "x", "enforce": False},
+    "Sendfile": {"fs": "."},
     "Session": {"secret": "a secret of some length"},
     "TokenAuth": {"store": TokenStore(stores.MemoryStore())},
 }

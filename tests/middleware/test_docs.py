@@ -92,6 +92,10 @@ CALLS: dict[str, list[list[Call]]] = {
         [Call("GET", "/", 200, {"ok": True})],
         [Call("GET", "/reports/7?key=ada", 200, {"number": 7})],
     ],
+    "sendfile": [
+        [Call("GET", "/reports/7", 200, {"id": 7})],
+        [Call("GET", "/files/7", 200, {"id": 7}), Call("GET", "/files/8", 410, {"error": "gone"})],
+    ],
     "token-auth": [
         [
             Call("GET", "/me", 200, {"user": None}),
@@ -146,7 +150,12 @@ def test_every_block_of_every_page_is_run() -> None:
         for number, (source, calls) in enumerate(zip(blocks(name), each, strict=True))
     ],
 )
-async def test_a_block_runs_and_answers(source: str, calls: list[Call]) -> None:
+async def test_a_block_runs_and_answers(
+    source: str, calls: list[Call], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "7.json").write_text('{"id": 7}')
+    monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "main"}
     exec(compile(source, "docs", "exec"), names)
     transport = httpx2.ASGITransport(app=names["app"])

@@ -25,6 +25,15 @@ def serving(text: str = "served", path: str = "/{*rest}") -> Any:
     return lambda names: names["app"].get(path, lambda req, res: res.send(text))
 
 
+def naming(names: Names) -> None:
+    names["app"].get("/:name", lambda req, res: res.set("X-Sendfile", req.params["name"]).end())
+
+
+async def not_here(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 410, "headers": []})
+    await send({"type": "http.response.body", "body": b"gone"})
+
+
 def failing(names: Names) -> None:
     def fail() -> None:
         raise ValueError("no database")
@@ -164,6 +173,16 @@ SCENES: dict[str, Scene] = {
     ),
     "middleware.endpoint_firewall.EndpointFirewall.uncovered": Scene(asks=[Ask("GET /users", "[]")]),
     "middleware._firewall.Firewall.explain": Matched(),
+    "middleware.sendfile.Sendfile#1": Scene(
+        files={"reports/7.txt": "a report"}, then=naming, asks=[Ask("GET /7.txt", "a report")]
+    ),
+    "middleware.sendfile.Sendfile#2": Scene(
+        names=lambda: {"not_here": not_here},
+        files={"reports/7.txt": "a report"},
+        swap={"/srv/reports": "$FOLDER/reports"},
+        then=naming,
+        asks=[Ask("GET /7.txt", "a report"), Ask("GET /8.txt", "gone", 410)],
+    ),
     "middleware.session.Session#1": Scene(
         env=SECRETS,
         then=keeping_visits,
