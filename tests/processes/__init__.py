@@ -1,0 +1,1 @@
+"""Processes, and the relays that lead to them."""
