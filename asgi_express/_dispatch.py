@@ -262,14 +262,14 @@ class Walk(Selection):
         if not handler.opaque:
             scope[WALK] = self
         outer = self._mark
-        around = (self.scope, req.scope, self._scope_base, self._scope_url, self._depth)
+        around = (self.scope, req.scope, self._scope_base, self._scope_url, self._depth, self._is_socket)
         ends = (res._send, req._receive, req._inbox, req._headers)
         self._mark = mark_of(scope)
         try:
             await handler.fn(scope, req._receive if req._inbox is None else req._inbox.replay(), res._send)
         finally:
             if self._mark is None:
-                self.scope, req.scope, self._scope_base, self._scope_url, self._depth = around
+                self.scope, req.scope, self._scope_base, self._scope_url, self._depth, self._is_socket = around
                 res._send, req._receive, req._inbox, req._headers = ends
             self._mark = outer
         if res._complete:
@@ -322,6 +322,7 @@ class Walk(Selection):
         req = self.req
         if scope is not self.scope:
             self.scope = req.scope = scope
+            self._is_socket = scope["type"] == "websocket"
             self._scopes.append(scope)
             self._scope_base, self._scope_url = req.base_url, req.base_url + req.url
             req._headers = None

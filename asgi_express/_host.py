@@ -30,6 +30,7 @@ _FORWARDS = frozenset(
         "asgi_express.middleware.ratelimit.RateLimit",
         "asgi_express.middleware.sendfile.Sendfile",
         "asgi_express.middleware.session.Session",
+        "asgi_express.middleware.sse_relay.SSERelay",
         "asgi_express.middleware.token_auth.TokenAuth",
         "starlette.middleware.authentication.AuthenticationMiddleware",
         "starlette.middleware.body_limit.RequestBodyLimitMiddleware",

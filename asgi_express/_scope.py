@@ -22,6 +22,7 @@ __all__ = [
     "GUARDS",
     "MATCH",
     "PEER",
+    "PROCESSES",
     "ROUTER",
     "SECURITY_SCOPE",
     "WALK",
@@ -49,6 +50,9 @@ MATCH = "asgi_express.match"
 
 GUARDS = "asgi_express.guards"
 """Apps that the next router runs after its match and before what it was given by ``post_match``, and once only."""
+
+PROCESSES = "asgi_express.processes"
+"""The processes of a gateway, where relays find them."""
 
 ROUTER = "asgi_express.router"
 """In a lifespan: the router that an app was given to by ``post_match``."""

@@ -217,13 +217,19 @@ class Selection:
             return True
         if method == "OPTIONS" and frame.methods is not None:
             frame.methods.extend(route.allowed)
+        if method == "WEBSOCKET" and self._is_socket:
+            # Behind the match stands what makes a request of a handshake, WebSocketRelay say.
+            return route.serves("GET") and any(getattr(handler.fn, "upgrades", False) for handler in frame.post)
         return False
 
     def _enter_route(
         self, frame: RouterFrame, route: Route, match: Match, handlers: tuple[Handler, ...] | None = None
     ) -> Handler | None:
-        if handlers is None:
-            handlers = route.handlers_for("WEBSOCKET" if self._is_socket else self.req.method.upper())
+        if not handlers:
+            method = self.req.method.upper()
+            if self._is_socket:
+                method = "WEBSOCKET" if route.serves("WEBSOCKET") else "GET"
+            handlers = route.handlers_for(method)
         if handlers:
             self._record(frame, route, match)
         entered = self.frame = RouteFrame(frame, handlers)

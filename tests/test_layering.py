@@ -126,11 +126,25 @@ TABLE: dict[str, set[str]] = {
     "sse": {"_json", "_units", "errors", "types"},
     "static": {"_negotiation", "_sendfile", "_urls", "errors", "request", "response", "types"},
     "views": {"errors"},
+    "processes": {"_units", "errors", "types"},
     "stores": {"_units", "errors", "types"},
     "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     "middleware": {
         *("_addresses", "_cookies", "_debug_page", "_flags", "_headers", "_host", "_json", "_mime", "_negotiation"),
-        *("_ranges", "_scope", "_sendfile", "_status", "_units", "_urls", "errors", "security", "stores", "types"),
+        *(
+            "_ranges",
+            "_scope",
+            "_sendfile",
+            "_status",
+            "_units",
+            "_urls",
+            "errors",
+            "processes",
+            "security",
+            "sse",
+            "stores",
+        ),
+        "types",
     },
     # a style of application
     "actions": {
@@ -139,7 +153,7 @@ TABLE: dict[str, set[str]] = {
     },
     "gateway": {
         *("_handlers", "_json", "_lifespan", "_scope", "_units", "application", "errors", "middleware"),
-        *("request", "response", "router", "security", "sse", "static", "stores", "types"),
+        *("processes", "request", "response", "router", "security", "sse", "static", "stores", "types"),
     },
     "validate": {"errors", "request", "types"},
     # Luxure's server, Lusty's channels

@@ -13,7 +13,9 @@ from asgi_express.middleware.real_ip import RealIP
 from asgi_express.middleware.resource_firewall import ResourceFirewall
 from asgi_express.middleware.sendfile import Sendfile
 from asgi_express.middleware.session import Session
+from asgi_express.middleware.sse_relay import SSERelay
 from asgi_express.middleware.token_auth import TokenAuth
+from asgi_express.middleware.websocket_relay import WebSocketRelay
 
 __all__ = [
     "CORS",
@@ -24,7 +26,9 @@ __all__ = [
     "RateLimit",
     "RealIP",
     "ResourceFirewall",
+    "SSERelay",
     "Sendfile",
     "Session",
     "TokenAuth",
+    "WebSocketRelay",
 ]

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from asgi_express.types import Scope, Send
 
-__all__ = ["respond"]
+__all__ = ["DENIAL", "close_code", "respond"]
 
-_DENIAL = "websocket.http.response"
+DENIAL = "websocket.http.response"
+"""The extension of servers that can refuse a handshake with an answer."""
 
 # RFC 6455 section 7.4.1 and the IANA registry: policy violation, internal error, try again later.
 _POLICY, _INTERNAL, _LATER = 1008, 1011, 1013
@@ -28,8 +29,8 @@ async def respond(
     """
     prefix = ""
     if scope["type"] == "websocket":
-        if _DENIAL not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": _close_code(status)})
+        if DENIAL not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close", "code": close_code(status)})
             return
         prefix = "websocket."
     pairs = list(headers)
@@ -39,7 +40,8 @@ async def respond(
     await send({"type": f"{prefix}http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
 
 
-def _close_code(status: int) -> int:
+def close_code(status: int) -> int:
+    """Return the code to close a WebSocket with instead of an answer."""
     if status < 500:
         return _POLICY
     return _LATER if status == 503 else _INTERNAL

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
 from collections.abc import Callable, Collection, Sequence
 
 from asgi_express._flags import check_flags
-from asgi_express._scope import next_app, target
+from asgi_express._scope import next_app
+from asgi_express.middleware._paths import Paths
 from asgi_express.middleware._respond import respond
 from asgi_express.security.origins import OriginPolicy, OriginSpec, Tolerated
 from asgi_express.security.provenance import cross_site
@@ -23,9 +23,6 @@ _log = logging.getLogger("asgi_express.csrf")
 
 # RFC 9110 section 9.2.1. Letter case counts: "get" is another method.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-
-# What every router reads as one and the same path: no escapes, no empty or dotted segments, no backslash.
-_PLAIN = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9\-._~!$&'()*+,;=:@]+)+/?\Z")
 
 
 class CSRF:
@@ -97,7 +94,9 @@ class CSRF:
             raise ValueError(msg)
         self.app = app
         self._origins = origins
-        self._is_exempt = exempt if callable(exempt) else _Paths([exempt] if isinstance(exempt, str) else exempt)
+        self._is_exempt = (
+            exempt if callable(exempt) else Paths([exempt] if isinstance(exempt, str) else exempt, "CSRF: exempt")
+        )
         self._allow_unknown = allow_unknown
         self._enforce = enforce
         self._on_refused = _refuse if on_refused is None else on_refused
@@ -123,35 +122,6 @@ def _is_checked(scope: Scope) -> bool:
     if scope["method"] not in _SAFE:
         return True
     return any(name == b"accept" and b"text/event-stream" in value.lower() for name, value in scope["headers"])
-
-
-class _Paths:
-    """Paths that are not checked. In doubt, one is."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        for path in paths:
-            if not isinstance(path, str) or not _is_path(path):
-                msg = f"CSRF: exempt: {path!r} is no path such as '/hooks/paid' or '/hooks/*', and no function"
-                raise ValueError(msg)
-        self._exact = frozenset(path for path in paths if path[-1] != "*")
-        self._prefixes = tuple(path[:-1] for path in paths if path[-1] == "*")
-
-    def __call__(self, scope: Scope) -> bool:
-        if not self._exact and not self._prefixes:
-            return False
-        path = target(scope)[1].partition("?")[0]
-        if path in self._exact:
-            return True
-        # Nothing below "/hooks/" is "/hooks/" itself: most routers take that for "/hooks" (CVE-2025-47910).
-        below = any(path.startswith(prefix) and path != prefix for prefix in self._prefixes)
-        return below and _PLAIN.match(path) is not None
-
-
-def _is_path(path: str) -> bool:
-    if path in ("/", "/*"):
-        return True
-    path = path.removesuffix("/*")
-    return "*" not in path and _PLAIN.match(path) is not None
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

@@ -25,9 +25,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "RateLimit": {},
     "RealIP": {},
     "ResourceFirewall": {"target": "x", "enforce": False},
+    "SSERelay": {},
     "Sendfile": {"fs": "."},
     "Session": {"secret": "a secret of some length"},
     "TokenAuth": {"store": TokenStore(stores.MemoryStore())},
+    "WebSocketRelay": {},
 }
 """What each middleware cannot do without, and nothing more."""
 

@@ -102,8 +102,8 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 # -- between a firewall and the routes
 
-CHANGES_THE_PATH = {"RealIP"}
-"""It may set the prefix."""
+CHANGES_THE_PATH = {"RealIP", "WebSocketRelay"}
+"""The one may set the prefix, the other makes a request of a WebSocket."""
 
 
 @NAMES

@@ -96,6 +96,10 @@ CALLS: dict[str, list[list[Call]]] = {
         [Call("GET", "/reports/7", 200, {"id": 7})],
         [Call("GET", "/files/7", 200, {"id": 7}), Call("GET", "/files/8", 410, {"error": "gone"})],
     ],
+    "sse-relay": [
+        [Call("GET", "/", 200, {"processes": 0})],
+        [Call("POST", "/tell/nobody", 200, {"taken": False})],
+    ],
     "token-auth": [
         [
             Call("GET", "/me", 200, {"user": None}),
@@ -104,6 +108,10 @@ CALLS: dict[str, list[list[Call]]] = {
         ],
         [Call("GET", "/may", 200, {"read": False}), Call("POST", "/keys", 200, {"length": 87})],
         [Call("GET", "/me", 200, {"user": None})],
+    ],
+    "websocket-relay": [
+        [Call("GET", "/rooms/7", 200, {"exists": False})],
+        [Call("GET", "/count", 200, {"processes": 0}), Call("GET", "/live/eve", 403, {"detail": "Forbidden"})],
     ],
     "session": [
         [Call("GET", "/", 200, {"visits": 1}), Call("GET", "/", 200, {"visits": 2})],
@@ -124,7 +132,9 @@ PAGE_OF = {
     "ErrorHandler": "error-handler",
     "RealIP": "real-ip",
     "ResourceFirewall": "resource-firewall",
+    "SSERelay": "sse-relay",
     "TokenAuth": "token-auth",
+    "WebSocketRelay": "websocket-relay",
 }
 
 

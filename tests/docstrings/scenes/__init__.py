@@ -10,6 +10,7 @@ from tests.docstrings.scenes import (
     events,
     gateway,
     guards,
+    processes,
     requests,
     responses,
     state,
@@ -23,6 +24,7 @@ SCENES: dict[str, Scene] = {
     **gateway.SCENES,
     **events.SCENES,
     **guards.SCENES,
+    **processes.SCENES,
     **requests.SCENES,
     **responses.SCENES,
     **state.SCENES,
@@ -38,7 +40,9 @@ _DEFAULTS: dict[str, Scene] = {
     "route.RouteMatch.": Matched(),
     "actions._raw.": actions.Acting(),
     "gateway.http._re": gateway.Wippy(),
+    "gateway.process.": gateway.Running(),
     "gateway.": gateway.Served(),
+    "processes.": processes.Among(),
 }
 
 
