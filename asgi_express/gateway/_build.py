@@ -23,6 +23,7 @@ from asgi_express.gateway._service import TLS, Service
 from asgi_express.gateway._sources import Signature
 from asgi_express.gateway._timeouts import Timeouts
 from asgi_express.gateway._types import collide, split_address
+from asgi_express.processes import Processes
 from asgi_express.security import Actor
 from asgi_express.security import Scope as Scoped
 from asgi_express.types import ASGIApp, Next
@@ -43,6 +44,7 @@ class Build:
         services: how each service is to be served, by ID, in the order in which they start.
         apps: the application of each service.
         entrances: the app of each service with its deadlines around it.
+        processes: those of each service; all know each other's pids.
     """
 
     def __init__(self, registry: Registry) -> None:
@@ -51,12 +53,19 @@ class Build:
         self.services: dict[str, Service] = {}
         self.apps: dict[str, Express] = {}
         self.entrances: dict[str, ASGIApp] = {}
+        self.processes: dict[str, Processes] = {}
 
     @property
     def seen(self) -> dict[Path, Signature]:
         """The files that it was made of, and what each looked like: a change of these is a change of the gateway."""
         documents = {each.path: each.signature for each in self.registry.documents if each.path is not None}
         return {**self.objects.modules.seen, **documents}
+
+    def join(self, before: Build) -> None:
+        """Let its processes and those of another build know each other: a client may be older than these files."""
+        for old in [*before.processes.values()][:1]:
+            for processes in self.processes.values():
+                processes.join(old)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -75,6 +84,8 @@ class Build:
                 except TimeoutError:
                     msg = f"{service.id} did not start within {service.start_timeout:g} seconds (start_timeout)"
                     raise ExpressError(msg) from None
+            for processes in self.processes.values():
+                await stack.enter_async_context(processes.lifespan())
             yield
 
 
@@ -181,7 +192,11 @@ def _describe(entry: Entry, app: Express, made: Build) -> None:
         depends_on=tuple(values.get("lifecycle.depends_on", ())),
         tls=tls,
     )
+    processes = Processes(buffer_size=service.buffer_size, drain=service.stop_timeout)
+    for first in [*made.processes.values()][:1]:
+        processes.join(first)
     made.services[entry.id] = service
+    made.processes[entry.id] = processes
     made.apps[entry.id] = app
     is_timed = service.read_timeout is not None or service.write_timeout is not None
     made.entrances[entry.id] = (

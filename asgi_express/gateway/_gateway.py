@@ -196,7 +196,7 @@ class Gateway:
         if app is None:  # gone with a reload, and its server still listens
             await _misdirected(scope, send)
         else:
-            await generation.serve(app, scope, receive, send)
+            await generation.serve(service, app, scope, receive, send)
 
     @asynccontextmanager
     async def lifespan_context(self, app: Any = None) -> AsyncIterator[None]:
@@ -248,6 +248,7 @@ class Gateway:
         async with self._lock:
             try:
                 fresh = Generation(await asyncio.to_thread(make, *self._arguments))
+                fresh.made.join(self._current.made)
                 if self._alive:
                     await fresh.start()
             except ExpressError as error:

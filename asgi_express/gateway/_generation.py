@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from asgi_express._scope import PROCESSES
 from asgi_express.gateway._build import Build
 from asgi_express.gateway._objects import serving
 from asgi_express.types import ASGIApp, Receive, Scope, Send
@@ -49,11 +50,12 @@ class Generation:
             ready.set_result(None)
             await self._stop.wait()
 
-    async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, service: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        processes = scope[PROCESSES] = self.made.processes[service]
         self._requests += 1
         self._idle.clear()
         try:
-            with serving(self.made.objects):
+            with serving(self.made.objects, processes):
                 await app(scope, receive, send)
         finally:
             self._requests -= 1

@@ -14,10 +14,11 @@ from asgi_express.gateway._jwt import jwt_validator
 from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._types import ListOf, Reference, Type
+from asgi_express.processes import Processes
 from asgi_express.security import Policies, Policy, TokenStore
 from asgi_express.stores import MemoryStore, RedisStore, Store
 
-__all__ = ["ABSENT", "Objects", "resource", "serving"]
+__all__ = ["ABSENT", "Objects", "hosting", "resource", "serving"]
 
 ABSENT: Any = object()
 """What stands for an entry that could not be made, which was noted."""
@@ -29,6 +30,8 @@ _KEY = "take it from the environment: ${env:TOKEN_KEY}"
 
 
 _serving: ContextVar[Objects] = ContextVar("asgi_express.gateway.objects")
+hosting: ContextVar[Processes | None] = ContextVar("asgi_express.gateway.processes", default=None)
+"""The processes of the service that is serving here."""
 
 
 def resource(name: str) -> Any:
@@ -59,13 +62,14 @@ def resource(name: str) -> Any:
 
 
 @contextmanager
-def serving(objects: Objects) -> Iterator[None]:
-    """Let :func:`resource` know the objects in a ``with`` block."""
-    token = _serving.set(objects)
+def serving(objects: Objects, processes: Processes | None = None) -> Iterator[None]:
+    """Let :func:`resource` know the objects in a ``with`` block, and ``process`` the processes."""
+    tokens = _serving.set(objects), hosting.set(processes)
     try:
         yield
     finally:
-        _serving.reset(token)
+        _serving.reset(tokens[0])
+        hosting.reset(tokens[1])
 
 
 class Objects:

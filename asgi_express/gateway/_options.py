@@ -90,6 +90,8 @@ def options_of(cls: Callable[..., Any]) -> dict[str, Option]:
     ):
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
             continue
+        if "Processes" in str(parameter.annotation):  # those of the gateway
+            continue
         required = parameter.default is parameter.empty
         if not required and callable(parameter.default):  # a clock: a matter of tests
             continue

@@ -87,8 +87,8 @@ class Service:
         read_timeout: seconds that a client may take to send its request; ``None`` for any number. The app enforces it.
         write_timeout: seconds until the last byte of an answer, likewise.
         idle_timeout: seconds that a connection stays open without a request. The server enforces it.
-        buffer_size: for Wippy's relay, which is not here: nothing reads it.
-        worker_count: likewise.
+        buffer_size: how many messages the inbox of a process, or of a client that is relayed, holds.
+        worker_count: read, and without effect: a message is in its inbox when it has been sent, nobody carries it.
         start_timeout: seconds that its middleware may take to start. The gateway enforces it.
         stop_timeout: seconds that requests may take to end when the server stops. The server enforces it.
         depends_on: the IDs of what starts before it.

@@ -24,6 +24,7 @@ BLOCK = re.compile(r"(<!-- (\w+): made by tests/gateway/page.py -->\n).*?(<!-- e
 FIELDS: dict[str, str] = {
     "http.service": "service:what_is_said_is_there_for_the_server",
     "http.service.addr": "service:an_address_has_a_host_and_a_port",
+    "http.service.host.buffer_size": "relays:the_size_of_inboxes_is_that_of_the_service",
     "http.service.timeouts.read": "service:a_body_that_does_not_come_in_time_over_http_is_408",
     "http.service.timeouts.write": "service:an_answer_that_takes_too_long_is_503_or_cut_off",
     "http.service.lifecycle.start_timeout": "reload:what_takes_longer_than_its_start_timeout_has_not_started",

@@ -20,6 +20,7 @@ from asgi_express.gateway import Gateway, _middleware
 from tests.asgi import ask
 from tests.gateway.page import FIELDS, OURS, PAGE, WIPPY, written
 from tests.gateway.serving import ROUTER, project, route
+from tests.relaying import Wire
 from tests.security.signing import SECRET, sign
 
 HERE = Path(__file__).parent
@@ -95,6 +96,15 @@ async def test_the_other_examples_run(written_down: Path) -> None:
     grant = await app.token_stores["app:tokens"].validate(answer.json["token"])
     assert grant is not None
     assert grant.actor.id == "ada"
+
+
+async def test_the_room_of_the_page_repeats_what_is_said(written_down: Path) -> None:
+    router = ROUTER + "  post_middleware: [websocket_relay]\n"
+    endpoint = route("GET", "/chat", "chat", source="file://rooms.py")
+    async with Wire(load(project(written_down, router, endpoint)), "/api/chat?room=7") as wire:
+        await wire.next("websocket.accept")
+        wire.say("hello")
+        assert await wire.heard() == {"topic": "said", "data": "hello"}
 
 
 async def test_the_program_serves_every_service_until_it_is_told_to_stop(written_down: Path) -> None:

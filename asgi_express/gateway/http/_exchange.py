@@ -12,7 +12,7 @@ from asgi_express.gateway.http._response import Response
 from asgi_express.request import Request as ExpressRequest
 from asgi_express.response import Response as ExpressResponse
 
-__all__ = ["Exchange", "exchanging", "request", "response"]
+__all__ = ["Exchange", "exchanging", "forget", "request", "response"]
 
 
 class Exchange:
@@ -24,7 +24,7 @@ class Exchange:
         self.response: Response | None = None
 
 
-_current: ContextVar[Exchange] = ContextVar("asgi_express.gateway.http")
+_current: ContextVar[Exchange | None] = ContextVar("asgi_express.gateway.http", default=None)
 
 
 def request() -> Request:
@@ -60,11 +60,16 @@ def response() -> Response:
 
 
 def _exchange(what: str) -> Exchange:
-    try:
-        return _current.get()
-    except LookupError:
+    exchange = _current.get()
+    if exchange is None:
         msg = f"http.{what}(): no handler of a gateway is running here"
-        raise MisuseError(msg) from None
+        raise MisuseError(msg)
+    return exchange
+
+
+def forget() -> None:
+    """Let what begins here know of no request: it may be over before that is."""
+    _current.set(None)
 
 
 @contextmanager

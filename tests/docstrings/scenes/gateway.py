@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from asgi_express import Express, gateway
-from asgi_express.gateway import http
+from asgi_express.gateway import http, process
+from asgi_express.gateway._objects import serving
 from asgi_express.gateway.http._exchange import exchanging
 from tests.docstrings.examples import Example
 from tests.docstrings.scene import Ask, Handled, Names, Scene
@@ -48,6 +49,56 @@ class Served(Scene):
     def __post_init__(self) -> None:
         if self.files is None:
             object.__setattr__(self, "files", FILES)
+
+
+async def room(user: str) -> None:
+    """Read what comes."""
+    async for message in process.inbox():
+        process.send(str(message.sender), "read", message.payload)
+
+
+def with_a_room() -> Names:
+    return {**loaded(), "process": process, "room": room}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running(Served):
+    """The body of a process of a gateway."""
+
+    names: Any = with_a_room
+
+    async def _act(self, example: Example, names: Names) -> None:
+        made = names["gateway"]._current.made
+        processes = made.processes["app:gateway"]
+
+        async def act(_: Any) -> None:
+            try:
+                await self._run(example, names)
+            except BaseException as error:
+                names["failed"] = error
+
+        with serving(made.objects, processes):
+            await processes.ended(processes.spawn(act))
+        await processes.aclose()
+        if "failed" in names:
+            raise names["failed"]
+
+
+async def talk(names: Names) -> None:
+    """Let the room of an example hear something, and the handler of it hand a client over."""
+    pid = process.spawn(names["room"], "ada")
+    process.send(pid, "ws.message", "hello")
+    message = await process.inbox().receive()
+    names["said"] = message.payload
+    app = Express(raise_errors=True)
+
+    async def chat(req: Any, res: Any) -> None:
+        with exchanging(req, res):
+            names["chat"]()
+            http.response()._finish()
+
+    app.get("/", chat)
+    await Ask("GET /?user=ada").put(app, names)
 
 
 REQUEST = Ask(
@@ -92,6 +143,10 @@ def answers(text: str, kind: str = "text/plain; charset=utf-8", **more: Any) -> 
 _RESPONSE = "gateway.http._response.Response"
 SCENES: dict[str, Scene] = {
     "gateway": Served(gives={"len(app.services)": 2}),
+    "gateway.process": Running(
+        then=talk,
+        gives={"said": {"by": "ada", "text": "hello"}, "'target_pid' in answer.headers['x-ws-relay']": True},
+    ),
     "gateway.http": Wippy(
         names=lambda: {"users": {"7": {"id": "7"}}},
         then=lambda names: names["handler"](),
