@@ -27,7 +27,8 @@ from asgi_express._continuation import CALLED, OVER, RAN, Continuation
 from asgi_express._frames import RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, is_handler_function, name_of
 from asgi_express._outgoing import PassOn
-from asgi_express._scope import WALK, encode_path
+from asgi_express._places import tell_mount
+from asgi_express._scope import OBSERVED, WALK, encode_path
 from asgi_express._selection import Selection
 from asgi_express.errors import ClientDisconnect, ExpressError, MisuseError
 from asgi_express.response import Response
@@ -157,6 +158,7 @@ class Walk(Selection):
                     res._complete = self.done = True  # the client left, which ends the handler
                     return
                 if isinstance(exc, PassOn):
+                    tell_mount(self, handler, None)
                     self.signal(None)
                     continue
                 res._deferred = None  # the error is answered in its place
@@ -291,6 +293,7 @@ class Walk(Selection):
             child["method"] = req.method
         if handler.opaque:
             child.pop(WALK, None)
+            tell_mount(self, handler, child)
         if state:
             child["state"] = {**child.get("state", {}), **state}
         return child
@@ -346,6 +349,8 @@ class Walk(Selection):
         req, res = self.req, self.res
         self.done = True
         error = self.error
+        if error is not None and OBSERVED in self.scope:
+            self.scope[OBSERVED].error = _as_exception(error)
         if error is None:
             if not res.headers_sent:
                 _final.answer_not_found(req, res)

@@ -27,6 +27,8 @@ _FORWARDS = frozenset(
         "asgi_express.middleware.cors.CORS",
         "asgi_express.middleware.csrf.CSRF",
         "asgi_express.middleware.error_handler.ErrorHandler",
+        "asgi_express.middleware.metrics.Metrics",
+        "asgi_express.middleware.otel.OTel",
         "asgi_express.middleware.ratelimit.RateLimit",
         "asgi_express.middleware.sendfile.Sendfile",
         "asgi_express.middleware.session.Session",

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from asgi_express._frames import Frame, RouteFrame, RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, Handler
+from asgi_express._scope import OBSERVED, Mounted, Observed
+from asgi_express.types import Scope
 
 if TYPE_CHECKING:
     from asgi_express._layer import Layer
+    from asgi_express._selection import Selection
 
-__all__ = ["Kind", "depth_of", "join", "place_of", "role_of", "written"]
+__all__ = ["Kind", "depth_of", "join", "place_of", "role_of", "tell_mount", "written"]
 
 Kind: TypeAlias = Literal["router", "route", "handler", "middleware", "guard", "param", "error", "app"]
 
@@ -58,6 +61,25 @@ def place_of(frame: Frame | None, base: str, *, own: bool = False) -> str:
         each = each.parent
     parts.append(base)
     return join(*reversed(parts)).rstrip("/") or "/"
+
+
+def tell_mount(walk: Selection, handler: Handler, scope: Scope | None) -> None:
+    """Tell those who watch a request which app of its own has it.
+
+    Args:
+        walk: of the request.
+        handler: the app.
+        scope: what it is given; ``None`` if it has passed the request on.
+    """
+    observed: Observed | None = walk.scope.get(OBSERVED)
+    if observed is None:
+        return
+    if scope is None:
+        observed.mount = None
+        return
+    scope[OBSERVED] = Observed()
+    path = place_of(walk.frame, "", own=True)
+    observed.mount = Mounted(path, handler.fn, scope, scope.get("root_path", ""))
 
 
 def join(*parts: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable
 from posixpath import normpath
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from asgi_express.errors import MisuseError
@@ -21,11 +21,14 @@ __all__ = [
     "ACTOR",
     "GUARDS",
     "MATCH",
+    "OBSERVED",
     "PEER",
     "PROCESSES",
     "ROUTER",
     "SECURITY_SCOPE",
     "WALK",
+    "Mounted",
+    "Observed",
     "encode_path",
     "mounted_scope",
     "next_app",
@@ -47,6 +50,9 @@ PEER = "asgi_express.peer"
 
 MATCH = "asgi_express.match"
 """The record of the matched route (:class:`asgi_express.route.RouteMatch`)."""
+
+OBSERVED = "asgi_express.observed"
+"""An :class:`Observed`, where a middleware watches."""
 
 GUARDS = "asgi_express.guards"
 """Apps that the next router runs after its match and before what it was given by ``post_match``, and once only."""
@@ -163,6 +169,37 @@ def mounted_scope(scope: Scope, root_path: str, url: str, url_base: str) -> dict
     child["raw_path"] = (url_base + raw).encode("utf-8", "replace")
     child["query_string"] = query.encode("utf-8", "replace") if mark else b""
     return child
+
+
+class Mounted(NamedTuple):
+    """An app of its own that a router of this package has given a request to.
+
+    Attributes:
+        path: where it is mounted, as it was written.
+        app: the app.
+        scope: what it was given.
+        root_path: the prefix that it was told; what it mounts itself may write another into the scope.
+    """
+
+    path: str
+    app: Any
+    scope: Scope
+    root_path: str
+
+
+class Observed:
+    """What a router of this package tells those who watch a request, beside the record of the match.
+
+    Attributes:
+        error: what it has answered itself, and so does not raise.
+        mount: the app of its own that has the request.
+    """
+
+    __slots__ = ("error", "mount")
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+        self.mount: Mounted | None = None
 
 
 class _Resumable(Protocol):

@@ -171,6 +171,12 @@ class RouteMatch:
         return self._template
 
     def _write_template(self) -> str:
+        parts, first = self._parts()
+        mounts = None if first.mounts is None else mount_of(first.router, first.mounts)
+        return (first.base_url if mounts is None else mounts) + "".join(reversed(parts))
+
+    def _parts(self) -> tuple[list[str], RouterFrame]:
+        """Return the paths of the route and of the routers around it, from the inside, and the first frame."""
         parts = [_source(self._pattern)]
         first = self._frame
         frame: Frame | None = first
@@ -180,9 +186,15 @@ class RouteMatch:
             if isinstance(frame, RouterFrame):
                 first = frame
             frame = frame.parent
-        mounts = None if first.mounts is None else mount_of(first.router, first.mounts)
-        parts.append(first.base_url if mounts is None else mounts)
-        return "".join(reversed(parts))
+        return parts, first
+
+    @property
+    def local(self) -> str:
+        """The path as it was written, from the router on that a host or a server called: nothing of it was ever sent.
+
+        Example: ``match.local`` is ``"/users/:id"`` for ``/users/7``.
+        """
+        return "".join(reversed(self._parts()[0]))
 
     @property
     def name(self) -> str | None:

@@ -90,6 +90,7 @@ TABLE: dict[str, set[str]] = {
     "_final": {"_debug_page", "_headers", "_json", "_status", "_urls"},
     "_continuation": {"_handlers", "errors"},
     "_sockets": set(),
+    "_places": {"_frames", "_handlers", "_scope", "types"},
     "_dispatch": {
         *(
             "_continuation",
@@ -97,6 +98,7 @@ TABLE: dict[str, set[str]] = {
             "_frames",
             "_handlers",
             "_outgoing",
+            "_places",
             "_scope",
             "_selection",
             "errors",
@@ -114,7 +116,6 @@ TABLE: dict[str, set[str]] = {
     },
     "application": {"_camel", "_events", "_verbs", "errors", "router"},
     # what a request would meet
-    "_places": {"_frames", "_handlers"},
     "_explain": {
         *("_dispatch", "_frames", "_handlers", "_named", "_pattern", "_places", "_scope", "_status", "errors"),
         "types",

@@ -8,6 +8,8 @@ from asgi_express.middleware.cors import CORS
 from asgi_express.middleware.csrf import CSRF
 from asgi_express.middleware.endpoint_firewall import EndpointFirewall
 from asgi_express.middleware.error_handler import ErrorHandler
+from asgi_express.middleware.metrics import Metrics
+from asgi_express.middleware.otel import OTel
 from asgi_express.middleware.ratelimit import RateLimit
 from asgi_express.middleware.real_ip import RealIP
 from asgi_express.middleware.resource_firewall import ResourceFirewall
@@ -23,6 +25,8 @@ __all__ = [
     "Compress",
     "EndpointFirewall",
     "ErrorHandler",
+    "Metrics",
+    "OTel",
     "RateLimit",
     "RealIP",
     "ResourceFirewall",

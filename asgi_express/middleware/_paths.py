@@ -1,21 +1,45 @@
-"""Paths that an option names: one to the letter, or all below one. In doubt, it is none of them."""
+"""Requests that an option names: by their paths, one to the letter or all below one, or by a function."""
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 from asgi_express._scope import target
 from asgi_express.types import Scope
 
-__all__ = ["Paths"]
+__all__ = ["Paths", "Selector", "selector"]
+
+Selector: TypeAlias = Callable[[Scope], bool]
 
 # What every router reads as one and the same path: no escapes, no empty or dotted segments, no backslash.
 _PLAIN = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9\-._~!$&'()*+,;=:@]+)+/?\Z")
 
 
+def selector(owner: str, option: str, given: str | Sequence[str] | Selector) -> Selector:
+    """Return the function that tells which requests are meant.
+
+    Args:
+        owner: whose option it is, for the words of the error.
+        option: its name.
+        given: paths, as :class:`Paths` takes them, or a function.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if inspect.iscoroutinefunction(given):
+        msg = f"{owner}: {option} must be a function that is not async, not {given!r}"
+        raise ValueError(msg)
+    if callable(given):
+        return given
+    paths: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    return Paths(paths, f"{owner}: {option}")
+
+
 class Paths:
-    """Tell whether the path of a scope is one of those that an option names.
+    """Tell whether the path of a scope is one of those that an option names. In doubt, it is none of them.
 
     Args:
         paths: ``"/hooks/paid"``, exactly as it is sent, or ``"/hooks/*"``, all below. The prefix of a mount does not

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Callable, Collection, Sequence
 
 from asgi_express._flags import check_flags
 from asgi_express._scope import next_app
-from asgi_express.middleware._paths import Paths
+from asgi_express.middleware._paths import selector
 from asgi_express.middleware._respond import respond
 from asgi_express.security.origins import OriginPolicy, OriginSpec, Tolerated
 from asgi_express.security.provenance import cross_site
@@ -89,14 +88,9 @@ class CSRF:
         if on_refused is not None and not callable(on_refused):
             msg = f"CSRF: on_refused must be an ASGI app, not {on_refused!r}"
             raise ValueError(msg)
-        if inspect.iscoroutinefunction(exempt):
-            msg = f"CSRF: exempt must be a function that is not async, not {exempt!r}"
-            raise ValueError(msg)
         self.app = app
         self._origins = origins
-        self._is_exempt = (
-            exempt if callable(exempt) else Paths([exempt] if isinstance(exempt, str) else exempt, "CSRF: exempt")
-        )
+        self._is_exempt = selector("CSRF", "exempt", exempt)
         self._allow_unknown = allow_unknown
         self._enforce = enforce
         self._on_refused = _refuse if on_refused is None else on_refused

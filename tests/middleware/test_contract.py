@@ -9,6 +9,7 @@ import re
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from asgi_express import MisuseError, middleware, next_app, stores
 from asgi_express.security import TokenStore
@@ -22,6 +23,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "Compress": {},
     "EndpointFirewall": {"enforce": False},
     "ErrorHandler": {},
+    "Metrics": {},
+    "OTel": {"tracer_provider": TracerProvider()},  # without one it does nothing
     "RateLimit": {},
     "RealIP": {},
     "ResourceFirewall": {"target": "x", "enforce": False},
