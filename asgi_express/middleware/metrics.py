@@ -72,7 +72,7 @@ class Metrics:
         path: where the metrics can be read, below the prefix of its router, ``"/metrics"``; ``None`` for nowhere: see
             :func:`metrics_app`. Whoever reaches it reads the names of all routes.
         token: what Prometheus must send to read them, as ``Authorization: Bearer …``; ``None`` lets everybody.
-        namespace: stands before the names, with ``_``; ``""`` for nothing.
+        namespace: stands before the names, with ``_``.
         labels: constant labels and their values.
         buckets: the upper bounds of the buckets of the histogram, in seconds, increasing.
         status: whether the label has the ``"code"``, ``404``, or the ``"class"``, ``4xx``.
@@ -105,7 +105,7 @@ class Metrics:
         *,
         path: str | None = None,
         token: str | None = None,
-        namespace: str = "",
+        namespace: str | None = None,
         labels: Mapping[str, str] | None = None,
         buckets: Sequence[float] = _BUCKETS,
         status: Literal["code", "class"] = "code",
@@ -131,7 +131,7 @@ class Metrics:
         self.app = app
         self._skips = selector("Metrics", "skip", skip)
         self._path = path
-        self._families = families(registry, namespace, _bounds(buckets), tuple(constant))
+        self._families = families(registry, namespace or "", _bounds(buckets), tuple(constant))
         self._page = Page(registry, token=token)
         self._constant = tuple(constant.values())
         self._statuses = {code: str(code) if status == "code" else f"{code // 100}xx" for code in range(100, 600)}
@@ -271,7 +271,7 @@ def _exemplar(scope: Scope) -> dict[str, str] | None:
 
 
 def _check_namespace(namespace: Any) -> None:
-    if namespace != "" and (not isinstance(namespace, str) or not _NAME.fullmatch(namespace)):
+    if namespace is not None and (not isinstance(namespace, str) or not _NAME.fullmatch(namespace)):
         msg = f"Metrics: namespace must be a letter, then letters, digits and _, not {namespace!r}"
         raise ValueError(msg)
 

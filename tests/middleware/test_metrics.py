@@ -629,7 +629,7 @@ async def test_a_trace_that_is_not_sampled_is_not_named(registry: CollectorRegis
         ({"path": "/metrics", "token": 7}, "token must be text of letters"),
         ({"namespace": "a-b"}, "namespace must be a letter, then letters, digits and _, not 'a-b'"),
         ({"namespace": "_a"}, "namespace must be"),
-        ({"namespace": None}, "namespace must be"),
+        ({"namespace": ""}, "namespace must be"),
         ({"labels": "region=eu"}, "labels must be names and their values, such as {'region': 'eu'}, not 'region=eu'"),
         ({"labels": {"a-b": "x"}}, "labels: 'a-b' is no name for a label, or is one of "),
         ({"labels": {"route": "x"}}, "labels: 'route' is no name for a label, or is one of "),

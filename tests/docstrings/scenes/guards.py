@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
 
 from asgi_express.security import Actor, Condition, Policies, Policy, Scope, current_actor
 from tests.docstrings.scene import Ask, Hook, Matched, Names, Scene
@@ -92,6 +97,24 @@ def logged_in(names: Names) -> None:
     names["app"].use(log_in)
 
 
+def counted(names: Names) -> None:
+    """Note how many requests there were before."""
+
+    def orders() -> float:
+        labels = {"method": "GET", "route": "/{*rest}", "status": "2xx", "region": "eu"}
+        return REGISTRY.get_sample_value("shop_http_requests_total", labels) or 0
+
+    names |= {"orders": orders, "before": orders()}
+
+
+def traced(names: Names) -> None:
+    """Set OpenTelemetry up, for this test alone."""
+    names["spans"] = spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    names["world"].patch.setattr(trace, "get_tracer_provider", lambda: provider)
+
+
 def allows(conditions: list[Condition], role: str) -> str:
     return Scope([Policy("p", "*", "*", conditions=conditions)]).evaluate(Actor("ada", {"role": role}), "read", "it")
 
@@ -143,6 +166,37 @@ SCENES: dict[str, Scene] = {
         then=failing_in_a_host,
         asks=[Ask(status=500)],
         gives={"[str(error) for error in reports]": ["no database"], "'no database' in answer.text": True},
+    ),
+    "middleware.metrics.Metrics#1": Scene(
+        then=serving(), asks=[Ask("GET /metrics", sends={"content-type": "text/plain; version=0.0.4; charset=utf-8"})]
+    ),
+    "middleware.metrics.Metrics#2": Scene(
+        first=counted,
+        then=serving(),
+        asks=[Ask("GET /x"), Ask("GET /health"), Ask("GET /internal/x")],
+        gives={"orders() - before": 1.0},
+    ),
+    "middleware.metrics.metrics_app": Scene(
+        env={"METRICS_TOKEN": "t0ken"},
+        asks=[
+            Ask("GET /metrics", status=401),
+            Ask("GET /metrics", headers={"authorization": "Bearer t0ken"}),
+        ],
+    ),
+    "middleware.otel.OTel#1": Scene(
+        first=traced,
+        then=serving(),
+        asks=[Ask("GET /x")],
+        gives={"[span.name for span in spans.get_finished_spans()]": ["GET /{*rest}"]},
+    ),
+    "middleware.otel.OTel#2": Scene(
+        first=traced,
+        then=serving(),
+        asks=[Ask("GET /health"), Ask("GET /x?invite=abc", headers={"x-request-id": "r"})],
+        gives={
+            "[span.attributes['url.query'] for span in spans.get_finished_spans()]": ["invite=REDACTED"],
+            "spans.get_finished_spans()[0].attributes['http.request.header.x-request-id']": ("r",),
+        },
     ),
     "middleware.ratelimit.RateLimit#1": Scene(
         then=serving(), asks=[Ask(text="served")], gives={"'x-ratelimit-remaining' in answer.headers": True}
