@@ -5,12 +5,18 @@ from __future__ import annotations
 import inspect
 import json
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.parser import text_string_to_metric_families
 
 from asgi_express import load, middleware
 from asgi_express.errors import MisuseError
@@ -36,7 +42,7 @@ from asgi_express.gateway._yaml import Node
 from asgi_express.security import Actor
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 from tests.asgi import Answer, ask
-from tests.gateway.serving import entries, project, route
+from tests.gateway.serving import entries, project, route, serving
 from tests.stores.redis_server import RedisServer
 
 ORIGIN = {"Origin": "https://app.example.com"}
@@ -601,6 +607,59 @@ async def test_limits_and_tokens_are_kept_in_redis(tmp_path: Path, redis_server:
         answers = [await ask(app, "/api/who", headers=headers) for app in (one, other, one)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert answers[1].json == "ada"
+
+
+# -- what is watched
+
+
+WATCHED = f"{ENTRIES}  middleware: [otel, metrics]\n"
+USERS = route("GET", "/users/{id}", "it")
+
+
+async def test_requests_are_counted_and_traced_by_the_paths_of_their_endpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
+    options = "  options: {metrics.path: /metrics, metrics.namespace: watched, metrics.labels: {region: eu}, "
+    options += "metrics.token: '${env:TOKEN|t0ken}', metrics.skip: /page, otel.redact: invite}\n"
+    pages = (USERS, route("GET", "/page", "page"))
+    async with serving(load(project(tmp_path, WATCHED + options, *pages, handlers=CODE))) as client:
+        for path in ("/api/users/7?invite=abc", "/api/users/8", "/api/page", "/api/nothing"):
+            await client.get(path)
+        assert (await client.get("/api/metrics")).status_code == 401
+        assert (await client.get("/metrics")).status_code == 404
+        page = await client.get("/api/metrics", headers={"Authorization": "Bearer t0ken"})
+    found = {
+        (sample.labels["route"], sample.labels["status"], sample.labels["region"]): sample.value
+        for family in text_string_to_metric_families(page.text)
+        for sample in family.samples
+        if sample.name == "watched_http_requests_total"
+    }
+    assert found == {("/api/users/{id}", "200", "eu"): 2, ("unmatched", "404", "eu"): 1}
+    names = [span.name for span in spans.get_finished_spans()]
+    assert names[:4] == ["GET /api/users/{id}", "GET /api/users/{id}", "GET /api/page", "GET"]
+    assert (spans.get_finished_spans()[0].attributes or {})["url.query"] == "invite=REDACTED"
+
+
+async def test_nobody_reads_the_metrics_of_a_file_that_does_not_say_so(tmp_path: Path) -> None:
+    app = load(project(tmp_path, WATCHED, USERS, handlers=CODE))
+    assert [(await ask(app, path)).status for path in ("/api/users/7", "/api/metrics")] == [200, 404]
+
+
+def test_an_extra_that_is_missing_is_a_problem_with_the_line_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "prometheus_client"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("_metric_families", "_metrics_page"):
+        monkeypatch.delitem(sys.modules, f"asgi_express.middleware.{name}", raising=False)
+    problems = check(project(tmp_path, WATCHED, USERS, handlers=CODE))
+    assert [problem.message for problem in problems] == [
+        'metrics: Metrics needs prometheus-client: pip install "asgi-express[metrics]"'
+    ]
 
 
 def test_every_middleware_of_the_package_has_a_name_in_files() -> None:

@@ -63,6 +63,14 @@ CALLS: dict[str, list[list[Call]]] = {
         ],
         [Call("GET", "/slow", 503, {"error": "later"})],
     ],
+    "metrics": [
+        [Call("GET", "/orders/7", 200, {"id": "7"})],
+        [Call("GET", "/orders/7", 200, {"number": 7})],
+    ],
+    "otel": [
+        [Call("GET", "/users/7", 200, {"id": "7"})],
+        [Call("GET", "/users/7", 200, {"number": 7, "traced": True})],
+    ],
     "ratelimit": [
         [Call("GET", "/", 200, {"hello": "world"})],
         [
