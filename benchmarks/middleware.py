@@ -18,14 +18,20 @@ from functools import partial
 from typing import Any
 
 import itsdangerous
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as OpenTelemetryContrib
+from opentelemetry.sdk.trace import TracerProvider
+from prometheus_client import CollectorRegistry
+from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser, requires
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.opentelemetry import OpenTelemetryMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette_exporter import PrometheusMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from asgi_express import Express, middleware
@@ -226,6 +232,49 @@ async def firewalls() -> list[Contest]:
     ]
 
 
+def routed(*middleware: Any, **options: Any) -> App:
+    """Return a host with ten routes, the last of which answers, and a middleware around them."""
+
+    async def endpoint(request: Request) -> Response:
+        return Response("hello")
+
+    routes = [Route(f"/{name}/{{id}}", endpoint) for name in (*"abcdefghi", "users")]
+    app = Starlette(routes=routes)
+    for each in middleware:
+        app.add_middleware(each, **options)
+    return app
+
+
+async def metrics() -> list[Contest]:
+    alone = routed()
+    ours = Candidate("Metrics", routed(middleware.Metrics, registry=CollectorRegistry()), alone)
+    exporter = Candidate("starlette_exporter", routed(PrometheusMiddleware, group_paths=True), alone)
+    options = {"registry": CollectorRegistry(), "should_instrument_requests_inprogress": True}
+    instrumentator = Candidate("instrumentator", routed(PrometheusInstrumentatorMiddleware, **options), alone)
+    case = Case("the last of ten routes", "app", "/users/42", 200, "hello")
+    return [Contest(case, ours, [exporter, instrumentator])]
+
+
+async def otel() -> list[Contest]:
+    """Compare spans that are made and dropped: what an exporter costs is the same for all."""
+    alone, provider = routed(), TracerProvider()
+    headers = [
+        (b"host", b"api.example.com"),
+        (b"user-agent", b"benchmark"),
+        (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+    ]
+    case = Case("the last of ten routes", "app", "/users/42", 200, "hello", headers=headers)
+    ours = Candidate("OTel", routed(middleware.OTel, tracer_provider=provider), alone)
+    contrib = {"tracer_provider": provider, "exclude_spans": ["send", "receive"]}
+    peers = [
+        Candidate("instrumentation-asgi, no spans for messages", routed(OpenTelemetryContrib, **contrib), alone),
+        Candidate("Starlette's", routed(OpenTelemetryMiddleware, tracer_provider=provider), alone),
+    ]
+    off = Case("nothing set up", "app", "/users/42", 200, "hello", headers=headers)
+    idle = [Candidate("instrumentation-asgi", routed(OpenTelemetryContrib), alone)]
+    return [Contest(case, ours, peers), Contest(off, Candidate("OTel", routed(middleware.OTel), alone), idle)]
+
+
 async def error_handler() -> list[Contest]:
     ours = Candidate("ErrorHandler", middleware.ErrorHandler(plain), plain)
     peer = Candidate("Starlette's ServerErrorMiddleware", ServerErrorMiddleware(plain), plain)
@@ -241,6 +290,8 @@ CONTESTS: dict[str, Callable[[], Awaitable[list[Contest]]]] = {
     "TokenAuth": token_auth,
     "Firewalls": firewalls,
     "ErrorHandler": error_handler,
+    "Metrics": metrics,
+    "OTel": otel,
 }
 
 
