@@ -158,7 +158,6 @@ class Walk(Selection):
                     res._complete = self.done = True  # the client left, which ends the handler
                     return
                 if isinstance(exc, PassOn):
-                    tell_mount(self, handler, None)
                     self.signal(None)
                     continue
                 res._deferred = None  # the error is answered in its place

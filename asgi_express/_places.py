@@ -63,23 +63,13 @@ def place_of(frame: Frame | None, base: str, *, own: bool = False) -> str:
     return join(*reversed(parts)).rstrip("/") or "/"
 
 
-def tell_mount(walk: Selection, handler: Handler, scope: Scope | None) -> None:
-    """Tell those who watch a request which app of its own has it.
-
-    Args:
-        walk: of the request.
-        handler: the app.
-        scope: what it is given; ``None`` if it has passed the request on.
-    """
+def tell_mount(walk: Selection, handler: Handler, scope: Scope) -> None:
+    """Tell those who watch a request which app of its own has it, and what scope it is given."""
     observed: Observed | None = walk.scope.get(OBSERVED)
-    if observed is None:
-        return
-    if scope is None:
-        observed.mount = None
-        return
-    scope[OBSERVED] = Observed()
-    path = place_of(walk.frame, "", own=True)
-    observed.mount = Mounted(path, handler.fn, scope, scope.get("root_path", ""))
+    if observed is not None:
+        scope[OBSERVED] = Observed()
+        path = place_of(walk.frame, "", own=True)
+        observed.mount = Mounted(path, handler.fn, scope, scope.get("root_path", ""))
 
 
 def join(*parts: str) -> str:

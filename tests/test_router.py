@@ -289,6 +289,17 @@ async def test_the_record_of_the_match_is_in_the_scope() -> None:
     ]
 
 
+async def test_the_record_knows_its_path_without_what_a_server_has_taken_off() -> None:
+    inner, seen = Router(), []
+
+    def show(req: Any, res: Any) -> None:
+        seen.append((req.scope["asgi_express.match"].template, req.scope["asgi_express.match"].local))
+        res.end()
+
+    await ask(Router().use("/users/", inner.get("/:id", show)), "/tenant%207/users/7", root_path="/tenant 7")
+    assert seen == [("/tenant%207/users/:id", "/users/:id")]
+
+
 async def test_the_host_sees_the_record_even_if_a_middleware_copied_the_scope() -> None:
     class Copies:
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -564,7 +564,8 @@ async def test_two_with_their_own_namespaces_or_registries_both_count(registry: 
 
 async def test_one_registry_has_one_shape_of_metrics(registry: CollectorRegistry) -> None:
     Metrics(registry=registry, labels={"region": "eu"})
-    for options in ({}, {"labels": {"zone": "eu"}}, {"labels": {"region": "eu"}, "buckets": [1]}):
+    others: list[dict[str, Any]] = [{}, {"labels": {"zone": "eu"}}, {"labels": {"region": "eu"}, "buckets": [1]}]
+    for options in others:
         with pytest.raises(ValueError, match="buckets and labels are the same for all of one registry and namespace"):
             Metrics(registry=registry, **options)
     Metrics(registry=registry, labels={"region": "us"})
@@ -603,6 +604,7 @@ async def test_a_duration_names_a_sampled_trace(registry: CollectorRegistry, *, 
         sample.exemplar.labels for family in families for sample in family.samples if sample.exemplar is not None
     ]
     (span,) = (each.context for each in spans.get_finished_spans())
+    assert span is not None
     assert exemplars == [{"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}]
 
 
@@ -654,7 +656,7 @@ async def test_a_trace_that_is_not_sampled_is_not_named(registry: CollectorRegis
 )
 def test_an_option_that_cannot_be_is_an_error_in_words(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=re.escape(words)) as caught:
-        Metrics(**{"registry": CollectorRegistry()} | options)
+        Metrics(**options)
     assert str(caught.value).startswith("Metrics: ")
 
 

@@ -723,11 +723,8 @@ async def test_inside_of_a_fastapi_that_traces_by_itself_it_adds_to_that_span(ev
     assert [facts(span).get("http.request.header.x-request-id") for span in spans] == [("r",)] * 3 + [None]
     assert [facts(span).get("http.response.header.x-kind") for span in spans] == [None, ("a",), None, None]
     assert seen == [id_of(span) for span in spans]
-    assert {(point.attributes or {}).get("http.route") for point in everywhere.durations} == {
-        None,
-        "/items/{item_id}",
-        "/ours/{tenant}/users/:id",
-    }
+    measured = {str((point.attributes or {}).get("http.route")) for point in everywhere.durations}
+    assert measured == {"None", "/items/{item_id}", "/ours/{tenant}/users/:id"}
 
 
 async def test_inside_of_a_fastapi_it_may_have_nothing_to_add(everywhere: Collected) -> None:
