@@ -29,13 +29,25 @@ class Exchange(ABC):
         over: whether the answer has gone out, or never will.
     """
 
-    __slots__ = ("_receive", "_send", "_trailers", "gone", "head", "over", "received", "scope", "sent", "status")
+    __slots__ = (
+        "_lost",
+        "_receive",
+        "_send",
+        "_trailers",
+        "gone",
+        "head",
+        "over",
+        "received",
+        "scope",
+        "sent",
+        "status",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
-        self._trailers = False
+        self._trailers = self._lost = False
         self.head: Message = {}
         self.status = self.received = self.sent = 0
         self.gone = self.over = False
@@ -46,7 +58,7 @@ class Exchange(ABC):
 
         Args:
             status: what the client got; 500 for an exception or an answer without an end, :data:`GONE` if the client
-                has left before there was one.
+                has left before there was one, whatever is sent then.
             error: what the app has raised.
         """
 
@@ -61,12 +73,12 @@ class Exchange(ABC):
             if not self.over:
                 self.over = True
                 failed = isinstance(error, Exception) and not self.gone
-                self.ended(500 if failed else self.status or GONE, error)
+                self.ended(500 if failed else self._reached(), error)
             self.left(error)
             raise
         if not self.over:
             self.over = True
-            self.ended(self.status or GONE if self.gone else 500, None)
+            self.ended(self._reached() if self.gone else 500, None)
         self.left(None)
 
     async def receive(self) -> Message:
@@ -86,6 +98,7 @@ class Exchange(ABC):
             self.sent += len(message.get("body", b""))
         elif kind == "http.response.start":
             self.head = message
+            self._lost = self.gone
             self.status, self._trailers = message["status"], message.get("trailers", False)
         try:
             await self._send(message)
@@ -94,7 +107,10 @@ class Exchange(ABC):
             raise
         if not self.over and self._ends(kind, message):
             self.over = True
-            self.ended(self.status, None)
+            self.ended(self._reached(), None)
+
+    def _reached(self) -> int:
+        return GONE if self._lost else self.status or GONE
 
     def _ends(self, kind: str, message: Message) -> bool:
         if kind == "http.response.trailers":

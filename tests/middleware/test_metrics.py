@@ -354,6 +354,18 @@ async def test_a_client_that_leaves_is_told_from_a_fault(
     assert await counted() == {("GET", "unmatched", expected): 1}
 
 
+async def test_an_answer_that_comes_when_the_client_has_left_reaches_nobody(
+    registry: CollectorRegistry, counted: Any
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await answering(scope, Client().receive, send)
+
+    await ask(Metrics(app, registry=registry), client=Client(leaves=True))
+    assert await counted() == {("GET", "unmatched", "499"): 1}
+
+
 async def test_a_send_that_fails_says_that_the_client_has_left(registry: CollectorRegistry, counted: Any) -> None:
     async def send(message: Any) -> None:
         if message["type"] == "http.response.body":

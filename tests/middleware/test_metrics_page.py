@@ -23,6 +23,7 @@ from asgi_express import Express, Router
 from asgi_express.middleware import Compress, Metrics
 from asgi_express.middleware._metrics_page import _lives
 from asgi_express.middleware.metrics import metrics_app
+from asgi_express.server import Server
 from tests.asgi import Answer, Socket, ask
 from tests.servers.running import Running, _started
 
@@ -247,3 +248,42 @@ def test_a_directory_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "none"))
     with pytest.raises(ValueError, match=r"Metrics: PROMETHEUS_MULTIPROC_DIR is '.*none', which is no directory"):
         make()
+
+
+# -- clients that leave, over a real connection
+
+
+async def settled(registry: CollectorRegistry, **labels: str) -> float:
+    """Return how often a request was counted, once it was."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := registry.get_sample_value("http_requests_total", labels)):
+            await asyncio.sleep(0)
+    return found
+
+
+async def test_a_listener_that_leaves_a_stream_and_a_client_that_leaves_its_request_behind_uvicorn() -> None:
+    registry, app = CollectorRegistry(), Express()
+    app.use(Metrics(registry=registry))
+
+    @app.get("/events")
+    async def events(req: Any, res: Any) -> None:
+        while True:
+            await res.write(b"event\n")
+
+    @app.post("/upload")
+    async def upload(req: Any, res: Any) -> None:
+        res.json(len(await req.read()))
+
+    async with Server(app, port=0, host="127.0.0.1") as server, asyncio.timeout(PATIENCE):
+        for request, answer in (
+            (b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n", b"event\n"),
+            (b"POST /upload HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", b"100 Continue"),
+        ):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(request)
+            await reader.readuntil(answer)
+            writer.transport.abort()
+        assert await settled(registry, method="GET", route="/events", status="200") == 1
+        assert await settled(registry, method="POST", route="/upload", status="499") == 1
+    assert registry.get_sample_value("http_requests_in_flight", {"method": "GET"}) == 0
+    assert registry.get_sample_value("http_requests_in_flight", {"method": "POST"}) == 0

@@ -22,6 +22,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -381,6 +382,19 @@ async def test_a_client_that_leaves_is_no_error(collected: Collected, *, begun: 
         await task
     found = facts(collected.span)
     assert (found.get("error.type"), found.get("http.response.status_code")) == (kind, 200 if begun else None)
+    assert (collected.span.status.status_code, collected.span.events) == (StatusCode.UNSET, ())
+
+
+async def test_what_is_answered_when_the_client_has_left_is_no_error(collected: Collected) -> None:
+    async def endpoint(request: Any) -> Response:
+        await request.body()
+        raise AssertionError("the client has left before")
+
+    app = OTel(Starlette(routes=[Route("/x", endpoint, methods=["POST"])]), **collected.options)
+    with pytest.raises(ClientDisconnect):
+        await ask(app, "/x", "POST", client=Client([b"a"], leaves=True))
+    found = facts(collected.span)
+    assert (found["http.response.status_code"], found["error.type"]) == (500, "client_disconnect")
     assert (collected.span.status.status_code, collected.span.events) == (StatusCode.UNSET, ())
 
 
