@@ -28,7 +28,7 @@ from asgi_express._frames import RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, is_handler_function, name_of
 from asgi_express._outgoing import PassOn
 from asgi_express._places import tell_mount
-from asgi_express._scope import OBSERVED, WALK, encode_path
+from asgi_express._scope import WALK, encode_path
 from asgi_express._selection import Selection
 from asgi_express.errors import ClientDisconnect, ExpressError, MisuseError
 from asgi_express.response import Response
@@ -348,8 +348,6 @@ class Walk(Selection):
         req, res = self.req, self.res
         self.done = True
         error = self.error
-        if error is not None and OBSERVED in self.scope:
-            self.scope[OBSERVED].error = _as_exception(error)
         if error is None:
             if not res.headers_sent:
                 _final.answer_not_found(req, res)

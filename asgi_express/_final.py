@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from asgi_express import _json
 from asgi_express._debug_page import error_facts, error_page, words_of
 from asgi_express._headers import HeaderValueError
+from asgi_express._scope import OBSERVED
 from asgi_express._status import reason
 from asgi_express._urls import encode_url, escape_html, path_of
 
@@ -78,7 +79,13 @@ def status_of(error: Any, res: Response) -> tuple[int, bool]:
 
 
 def log_error(error: Any, req: Request, res: Response) -> None:
-    """Log an error that nobody answered: a server's fault with its traceback, a client's in one line."""
+    """Log an error that nobody answered, and note it for those who watch.
+
+    A server's fault is logged with its traceback, a client's in one line.
+    """
+    observed = req.scope.get(OBSERVED)
+    if observed is not None and isinstance(error, BaseException):
+        observed.error = error
     if res._settings["env"] == "test":
         return
     status, _ = status_of(error, res)

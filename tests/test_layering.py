@@ -87,7 +87,7 @@ TABLE: dict[str, set[str]] = {
         *("_frames", "_handlers", "_layer", "_pattern", "_scope", "errors", "request", "response", "types"),
     },
     "_debug_page": {"_urls"},
-    "_final": {"_debug_page", "_headers", "_json", "_status", "_urls"},
+    "_final": {"_debug_page", "_headers", "_json", "_scope", "_status", "_urls"},
     "_continuation": {"_handlers", "errors"},
     "_sockets": set(),
     "_places": {"_frames", "_handlers", "_scope", "types"},

@@ -8,7 +8,7 @@ from asgi_express._host import Destination, destination, from_the_top
 from asgi_express._scope import MATCH, OBSERVED, Mounted, Observed
 from asgi_express.types import Scope
 
-__all__ = ["KNOWN_METHODS", "TRACE", "Trace", "error_of", "route_of", "watch"]
+__all__ = ["KNOWN_METHODS", "TRACE", "Trace", "error_of", "note", "route_of", "watch"]
 
 KNOWN_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"})
 """RFC 9110 section 9, RFC 5789 (PATCH) and QUERY; whatever else a client invents is one other method."""
@@ -37,8 +37,14 @@ def watch(scope: Scope) -> None:
         scope[OBSERVED] = Observed()
 
 
+def note(scope: Scope, error: BaseException) -> None:
+    """Tell those who watch a request of an error that is answered here."""
+    if OBSERVED in scope:
+        scope[OBSERVED].error = error
+
+
 def error_of(scope: Scope) -> BaseException | None:
-    """Return the error that a router of this package has answered itself."""
+    """Return the error that a router of this package, or a middleware, has answered."""
     observed: Observed | None = scope.get(OBSERVED)
     while observed is not None:
         if observed.error is not None:

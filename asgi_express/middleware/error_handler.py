@@ -19,6 +19,7 @@ from asgi_express._scope import next_app
 from asgi_express._status import reason
 from asgi_express._urls import escape_html
 from asgi_express.middleware._respond import respond
+from asgi_express.middleware._watching import note
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["ErrorHandler"]
@@ -134,6 +135,7 @@ class ErrorHandler:
                 raise
             error = _single(raised)
             facts = _facts_of(error)
+            note(scope, error)
             if self._logs:
                 _log_error(error, facts.status, scope)
             instead = await self._ask(error, scope)

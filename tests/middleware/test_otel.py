@@ -310,6 +310,10 @@ def in_starlette() -> Any:
     return Starlette(routes=[Route("/x", raise_in_starlette)])
 
 
+def in_starlette_without_answers() -> Any:
+    return in_starlette().router
+
+
 @pytest.mark.parametrize("make", [in_express, in_a_mounted_express, in_starlette])
 async def test_an_exception_is_recorded_whoever_has_answered_it(collected: Collected, make: Any) -> None:
     with contextlib.suppress(OwnError):
@@ -345,8 +349,9 @@ async def test_an_error_that_is_the_clients_is_none_of_the_span(collected: Colle
     assert (collected.span.status.status_code, collected.span.events) == (StatusCode.UNSET, ())
 
 
-async def test_an_error_that_another_middleware_has_answered_is_recorded(collected: Collected) -> None:
-    app = ErrorHandler(Express(raise_errors=True).get("/x", raising), log=False)
+@pytest.mark.parametrize("make", [lambda: Express(raise_errors=True).get("/x", raising), in_starlette_without_answers])
+async def test_an_error_that_another_middleware_has_answered_is_recorded(collected: Collected, make: Any) -> None:
+    app = ErrorHandler(make(), log=False)
     await ask(OTel(app, **collected.options), "/x")
     assert facts(collected.span)["error.type"] == f"{__name__}.OwnError"
 
@@ -598,6 +603,17 @@ async def test_a_websocket_tells_how_it_ended(
     found = facts(collected.span)
     assert (collected.span.name, collected.span.status.status_code) == ("WEBSOCKET", code)
     assert (found.get("error.type"), found.get("http.response.status_code")) == (kind, status)
+
+
+async def test_an_error_in_a_websocket_of_this_package_is_recorded(collected: Collected) -> None:
+    async def fail(ws: Any) -> None:
+        await ws.accept()
+        raise OwnError("what went wrong")
+
+    await Socket().connect(OTel(Express().ws("/chat/:room", fail), **collected.options), "/chat/7")
+    span = collected.span
+    assert (span.name, [event.name for event in span.events]) == ("WEBSOCKET /chat/:room", ["exception"])
+    assert (facts(span)["error.type"], facts(span)["http.response.status_code"]) == (f"{__name__}.OwnError", 101)
 
 
 # -- where it does nothing, and where it is not alone
