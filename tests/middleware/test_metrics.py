@@ -611,7 +611,7 @@ async def test_a_duration_names_a_sampled_trace(registry: CollectorRegistry, *, 
     else:
         await ask(OTel(Metrics(answering, registry=registry), tracer_provider=provider))
     answer = await ask(metrics_app(registry), headers={"accept": "application/openmetrics-text"})
-    families: Any = open_families(answer.text)  # type: ignore[no-untyped-call]
+    families: Any = open_families(answer.text)  # type: ignore[no-untyped-call] # it has no annotations
     exemplars = [
         sample.exemplar.labels for family in families for sample in family.samples if sample.exemplar is not None
     ]
