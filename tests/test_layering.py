@@ -29,6 +29,7 @@ TABLE: dict[str, set[str]] = {
     "_freshness": set(),
     "_json": set(),
     "_json_text": set(),
+    "_memo": set(),
     "_mime_types": set(),
     "_mime": set(),
     "_query_tree": set(),
@@ -130,21 +131,9 @@ TABLE: dict[str, set[str]] = {
     "stores": {"_units", "errors", "types"},
     "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
     "middleware": {
-        *("_addresses", "_cookies", "_debug_page", "_flags", "_headers", "_host", "_json", "_mime", "_negotiation"),
-        *(
-            "_ranges",
-            "_scope",
-            "_sendfile",
-            "_status",
-            "_units",
-            "_urls",
-            "errors",
-            "processes",
-            "security",
-            "sse",
-            "stores",
-        ),
-        "types",
+        *("_addresses", "_cookies", "_debug_page", "_flags", "_freshness", "_headers", "_host", "_json", "_memo"),
+        *("_mime", "_negotiation", "_ranges", "_scope", "_sendfile", "_status", "_units", "_urls", "errors"),
+        *("processes", "security", "sse", "stores", "types"),
     },
     # a style of application
     "actions": {
