@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import casbin  # type: ignore[import-untyped]  # it has no types
 import itsdangerous
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser, requires
@@ -185,16 +186,38 @@ async def token_auth() -> list[Contest]:
     return [Contest(case, ours, [peer])]
 
 
+ACL = """
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act, eft
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = keyMatch(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act
+"""
+
+
+def enforcer() -> casbin.Enforcer:
+    """Return an enforcer with the two policies of ours: patterns, and any deny wins."""
+    model = casbin.Enforcer.new_model(text=ACL)
+    made = casbin.Enforcer(model)
+    made.add_policy("*", "/users/*", "access", "allow")
+    made.add_policy("*", "reports", "read", "allow")
+    return made
+
+
 async def firewalls() -> list[Contest]:
-    """Compare a decision about an actor who is known; nobody else in Python has policies as middleware."""
+    """Compare a decision about an actor who is known."""
 
     def signed_in(app: App) -> App:
         actor, credentials = Actor("ada"), AuthCredentials(["authenticated"])
 
         async def known(scope: Any, receive: Any, send: Any) -> None:
-            scope[ACTOR], scope["auth"] = actor, credentials
+            scope[ACTOR], scope["auth"], scope["user"] = actor, credentials, user
             await app(scope, receive, send)
 
+        user = SimpleUser("ada")
         return known
 
     def audit(_verdict: object) -> None:
@@ -210,18 +233,35 @@ async def firewalls() -> list[Contest]:
     async def endpoint(request: Request) -> Response:
         return Response("hello")
 
+    rules = enforcer()
+
+    async def enforced(request: Request) -> Response:
+        if not rules.enforce(request.user.username, "/users/{id}", "access"):
+            return Response(status_code=403)
+        return await endpoint(request)
+
+    async def guarding(scope: Any, receive: Any, send: Any) -> None:
+        assert rules.enforce(scope["user"].username, "reports", "read")
+        await plain(scope, receive, send)
+
     policies = [Policy("users", "access", "/users/*"), Policy("report", "read", "reports")]
     guard = middleware.EndpointFirewall(policies=policies, audit=audit)
     guarded = requires("authenticated")(endpoint)
     case = Case("one of two policies", "app", "/users/42", 200, "hello")
-    wise, free = (signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint))
-    peer = Candidate("Starlette's @requires: a scope, no policies", wise, free)
+    wise, free, strict = (
+        signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint, enforced)
+    )
+    peers = [
+        Candidate("casbin's Enforcer in a Starlette endpoint", strict, free),
+        Candidate("Starlette's @requires: a scope, no policies", wise, free),
+    ]
     resource = middleware.ResourceFirewall(plain, target="reports", action="read", policies=policies, audit=audit)
     return [
-        Contest(case, Candidate("EndpointFirewall", express(guard), express()), [peer]),
+        Contest(case, Candidate("EndpointFirewall", express(guard), express()), peers),
         Contest(
             Case("one of two policies", "app", "/"),
             Candidate("ResourceFirewall", signed_in(resource), signed_in(plain)),
+            [Candidate("casbin's Enforcer in an ASGI middleware", signed_in(guarding), signed_in(plain))],
         ),
     ]
 

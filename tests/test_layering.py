@@ -129,7 +129,7 @@ TABLE: dict[str, set[str]] = {
     "views": {"errors"},
     "processes": {"_units", "errors", "types"},
     "stores": {"_units", "errors", "types"},
-    "security": {"_cookies", "_json", "_units", "errors", "stores", "types"},
+    "security": {"_cookies", "_json", "_memo", "_units", "errors", "stores", "types"},
     "middleware": {
         *("_addresses", "_cookies", "_debug_page", "_flags", "_freshness", "_headers", "_host", "_json", "_memo"),
         *("_mime", "_negotiation", "_ranges", "_scope", "_sendfile", "_status", "_units", "_urls", "errors"),
