@@ -9,9 +9,12 @@ the row says what it is. The files ``middleware_*.py`` have more requests for th
 
 import argparse
 import asyncio
+import hashlib
+import hmac
 import json
 import logging
-from base64 import b64encode
+import time
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +22,7 @@ from typing import Any
 
 import casbin  # type: ignore[import-untyped]  # it has no types
 import itsdangerous
+import jwt
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser, requires
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -30,7 +34,7 @@ from starlette.routing import Route
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from asgi_express import Express, middleware
-from asgi_express.security import Actor, Policy, TokenStore
+from asgi_express.security import Actor, JWTKey, JWTValidator, Policy, TokenStore
 from asgi_express.stores.memory import MemoryStore
 from benchmarks import middleware_compress, middleware_cors, middleware_ratelimit
 from benchmarks.calls import Answer, App, Body, Case, check, fitting, measure
@@ -165,10 +169,55 @@ class Backend(AuthenticationBackend):
         return AuthCredentials(["authenticated"]), SimpleUser("ada")
 
 
-async def token_auth() -> list[Contest]:
-    tokens = TokenStore(MemoryStore(full="refuse"))
-    token = await tokens.create(Actor("ada"))
+@dataclass(frozen=True)
+class Record:
+    """What a token stands for."""
 
+    expires: float
+    known: tuple[AuthCredentials, SimpleUser]
+
+
+class Signed(AuthenticationBackend):
+    """Do what ``TokenStore`` does: an HMAC in constant time, tokens hashed at rest, expiry."""
+
+    def __init__(self, tokens: set[str]) -> None:
+        known = AuthCredentials(["authenticated"]), SimpleUser("ada")
+        self.records = {self.key_of(token): Record(time.time() + 3600, known) for token in tokens}
+
+    @staticmethod
+    def key_of(token: str) -> str:
+        """Return what is kept of a token."""
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        """Return whom the token stands for."""
+        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        text, _, signature = token.rpartition(".")
+        expected = urlsafe_b64encode(hmac.digest(SECRET.encode(), text.encode(), "sha256")).decode().rstrip("=")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(expected, signature):
+            return None
+        record = self.records.get(self.key_of(token))
+        return record.known if record is not None and time.time() < record.expires else None
+
+
+class Decoding(AuthenticationBackend):
+    """Let PyJWT check a token, its issuer, its audience and its times."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        """Return whom the token stands for."""
+        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        try:
+            claims = jwt.decode(
+                token, SECRET, algorithms=["HS256"], issuer="me", audience="you", options={"require": ["exp", "sub"]}
+            )
+        except jwt.InvalidTokenError:
+            return None
+        return AuthCredentials(["authenticated"]), SimpleUser(claims["sub"])
+
+
+async def token_auth() -> list[Contest]:
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         who = scope[ACTOR].id if ACTOR in scope else scope["user"].username
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-user", who.encode())]})
@@ -178,12 +227,25 @@ async def token_auth() -> list[Contest]:
         scope["user"] = SimpleUser("ada")
         await app(scope, receive, send)
 
-    marks = [(b"x-user", b"ada")]
-    ours = Candidate("TokenAuth", middleware.TokenAuth(app, store=tokens), alone, marks)
-    theirs = AuthenticationMiddleware(app, backend=Backend({token}))
-    peer = Candidate("Starlette's AuthenticationMiddleware, a set of tokens", theirs, alone, marks)
-    case = Case("bearer token", "app", "/", 200, "hello", headers=[(b"authorization", f"Bearer {token}".encode())])
-    return [Contest(case, ours, [peer])]
+    def contest(name: str, token: str, store: Any, what: str, backend: AuthenticationBackend) -> Contest:
+        marks = [(b"x-user", b"ada")]
+        ours = Candidate("TokenAuth", middleware.TokenAuth(app, store=store), alone, marks)
+        theirs = AuthenticationMiddleware(app, backend=backend)
+        peer = Candidate(f"Starlette's AuthenticationMiddleware, {what}", theirs, alone, marks)
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        return Contest(Case(name, "app", "/", 200, "hello", headers=headers), ours, [peer])
+
+    plain, signed = (TokenStore(MemoryStore(full="refuse"), secret=secret) for secret in ((), SECRET))
+    token, sealed = await plain.create(Actor("ada")), await signed.create(Actor("ada"))
+    now = int(time.time())
+    claims = {"sub": "ada", "iss": "me", "aud": "you", "iat": now, "nbf": now, "exp": now + 3600}
+    web = jwt.encode(claims, SECRET, "HS256")
+    validator = JWTValidator(keys=JWTKey(SECRET, "HS256"), issuer="me", audience="you")
+    return [
+        contest("bearer token", token, plain, "a set of tokens in plain text", Backend({token})),
+        contest("signed bearer token", sealed, signed, "HMAC, hash, expiry", Signed({sealed})),
+        contest("JWT, HS256", web, validator, "jwt.decode", Decoding()),
+    ]
 
 
 ACL = """
