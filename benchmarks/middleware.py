@@ -18,6 +18,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import casbin  # type: ignore[import-untyped]  # it has no types
@@ -118,7 +119,7 @@ async def real_ip() -> list[Contest]:
 
 
 async def session() -> list[Contest]:
-    """Compare sessions in a signed cookie: read only, and written in every request."""
+    """Compare sessions in a signed cookie: read only, written with what was there, and changed in every request."""
 
     async def reading(scope: Any, _receive: Any, send: Any) -> None:
         user = str(scope["session"].get("user", "nobody")).encode()
@@ -127,6 +128,12 @@ async def session() -> list[Contest]:
 
     async def writing(scope: Any, receive: Any, send: Any) -> None:
         scope["session"]["user"] = "ada"
+        await reading(scope, receive, send)
+
+    numbers = count()
+
+    async def changing(scope: Any, receive: Any, send: Any) -> None:
+        scope["session"]["number"] = next(numbers)
         await reading(scope, receive, send)
 
     async def alone(scope: Any, receive: Any, send: Any) -> None:
@@ -143,7 +150,7 @@ async def session() -> list[Contest]:
     theirs = b"session=" + itsdangerous.TimestampSigner(SECRET).sign(data)
     contests = []
     marks = [(b"x-user", b"ada")]
-    for name, app in (("read", reading), ("written", writing)):
+    for name, app in (("read", reading), ("written, the same", writing), ("changed", changing)):
         ours, peer = make(app)
         contests.append(
             Contest(

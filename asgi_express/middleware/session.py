@@ -168,7 +168,9 @@ class Session:
                 await self._on_failure(scope, receive, send)
                 return
             readable = False
-        session = scope["session"] = SessionData(None if held is None else held.record.data)
+        session = scope["session"] = (
+            SessionData(None, "{}") if held is None else SessionData(held.record.data, held.record.text)
+        )
         started = replaced = False
 
         async def send_with_session(message: Message) -> None:
@@ -224,18 +226,18 @@ class Session:
     async def _save(self, scope: Scope, session: SessionData, held: Held | None) -> str | None:
         """Keep what has changed; return the ``Set-Cookie``, if there has to be one."""
         now = self._clock()
-        is_modified, is_renewed = session.modified, session.renewed
-        data = session.settle()
+        is_renewed = session.renewed
+        data, kept, is_modified = session.settle()
         if not data:
             if held is None:
                 return None
             await self._home.delete(held)
             return self._set_cookie(scope, "", 0)
         if held is None or is_renewed:
-            record = Record(now, now, data)
+            record = Record(now, now, data, kept)
             text = await self._home.create(record, held)
         else:
-            record = Record(held.record.created, now, data)
+            record = Record(held.record.created, now, data, kept)
             text = await (self._home.update(held, record) if is_modified else self._home.renew(held, now))
         if text is None:
             return None
