@@ -88,7 +88,7 @@ class SessionData(MutableMapping[str, Any]):
     @property
     def modified(self) -> bool:
         """Whether there is something to save."""
-        if not self._used or self._is_as_saved():
+        if not self._used or self.is_as_saved():
             return False
         try:
             return self.renewed or dump(self._data) != self._saved
@@ -123,7 +123,7 @@ class SessionData(MutableMapping[str, Any]):
 
     def settle(self) -> tuple[dict[str, Any], str, bool]:
         """Take what there is now as saved; return it, its JSON, and whether it is something else than before."""
-        if self._is_as_saved():
+        if self.is_as_saved():
             return self._data, self._saved, False
         saved = dump(self._data)
         changed = self.renewed or saved != self._saved
@@ -131,7 +131,7 @@ class SessionData(MutableMapping[str, Any]):
         self.renewed = self._written = False
         return self._data, saved, changed
 
-    def _is_as_saved(self) -> bool:
+    def is_as_saved(self) -> bool:
         """Tell whether nothing can have changed: nothing was written here, and there is nothing inside to change."""
         saved = self._saved
         return not self._written and saved.find("{", 1) < 0 and "[" not in saved

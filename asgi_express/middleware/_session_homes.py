@@ -161,8 +161,12 @@ class Home(Protocol):
     async def update(self, held: Held, record: Record) -> str | None:
         """Keep what has changed."""
 
+    def must_note(self, held: Held, now: float) -> bool:
+        """Tell whether there is something to do where a session was only read."""
+        ...
+
     async def renew(self, held: Held, now: float) -> str | None:
-        """Note that a session was used."""
+        """Note that a session was used, where that must be."""
 
     async def delete(self, held: Held) -> None:
         """Forget a session."""
@@ -192,11 +196,13 @@ class CookieHome:
     async def update(self, held: Held, record: Record) -> str:
         return await self.create(record, None)
 
-    async def renew(self, held: Held, now: float) -> str | None:
+    def must_note(self, held: Held, now: float) -> bool:
         # The time of use is in the cookie. Writing it with every answer would be a lot; a tenth of idle is near enough.
         idle = self._lifetimes.idle
-        is_due = idle is not None and now - held.record.used >= idle / 10
-        if not (is_due or self._rolling or held.stale):
+        return self._rolling or held.stale or (idle is not None and now - held.record.used >= idle / 10)
+
+    async def renew(self, held: Held, now: float) -> str | None:
+        if not self.must_note(held, now):
             return None
         return await self.create(held.record._replace(used=now), None)
 
@@ -242,6 +248,9 @@ class StoreHome:
             _log.info("a session was ended by another request meanwhile; what this one changed is dropped")
             return None
         return self._cookie(held)
+
+    def must_note(self, held: Held, now: float) -> bool:
+        return self._rolling or held.stale or self._lifetimes.idle is not None
 
     async def renew(self, held: Held, now: float) -> str | None:
         if self._lifetimes.idle is not None:
