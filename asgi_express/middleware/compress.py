@@ -30,6 +30,7 @@ from asgi_express.middleware._compress_rules import (
     with_sent_tag,
 )
 from asgi_express.middleware._encoders import CODINGS, Coding, Encoder, Work, codings, encode, installed
+from asgi_express.middleware._turn import Turn
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send, Size
 
 __all__ = ["COMPRESSIBLE", "Compress"]
@@ -216,7 +217,7 @@ class _Answer:
         self._send = send
         self._stage = _AHEAD
         self._encoder: Encoder | None = None
-        self._turn: asyncio.Lock | None = None
+        self._turn: Turn | None = None
 
     async def send(self, message: Message) -> None:
         """Take a message of the app."""
@@ -245,18 +246,18 @@ class _Answer:
 
     async def _take_in_turn(self, message: Message) -> None:
         """Take a piece. An app may send from several tasks; while one is in a thread, the next one has to wait."""
-        turn = self._turn
-        if turn is None:
-            turn = self._turn = asyncio.Lock()
-        await turn.acquire()  # "async with" would take twice as long
+        turn = self._turn = self._turn or Turn()
+        if turn.is_taken:
+            await turn.wait()
+        turn.is_taken = True
         try:
-            await self._take(message)
+            await (self._piece(message) if self._stage == _CODED else self._take(message))
         except BaseException:  # of the encoder, of a client that has left, or cancelled
             if self._stage == _CODED:
                 self._encoder, self._stage = None, _BROKEN
             raise
         finally:
-            turn.release()
+            turn.leave()
 
     @property
     def is_held(self) -> bool:
@@ -293,10 +294,8 @@ class _Answer:
         return {**self._start, "headers": headers}
 
     async def _take(self, message: Message) -> None:
-        """Take a piece of the body; whether it is the first may have changed while it waited."""
-        if self._stage == _CODED:
-            await self._piece(message)
-        elif self._stage == _HELD:
+        """Take what is no piece of a stream under way; what it is may have changed while it waited."""
+        if self._stage == _HELD:
             await self._first(message)
         elif self._stage == _BROKEN:
             # For an app that goes on after its client has left: nothing to decode, and no end that looks like one.
@@ -369,13 +368,12 @@ class _Answer:
         is_last = not message.get("more_body", False)
         encoder = self._encoder
         assert encoder is not None  # noqa: S101 - there is one while a stream is being compressed
-        coded: bytes
-        if not body and not is_last:
-            coded = body
-        elif len(body) <= self._made.inline_piece:
-            coded = encoder.finish(body) if is_last else encoder.flush(body)
-        else:
+        if len(body) > self._made.inline_piece:
             coded = await _in_thread(lambda work: encode(encoder, body, last=is_last, work=work))
+        elif is_last:
+            coded = encoder.finish(body)
+        else:
+            coded = encoder.flush(body) if body else b""
         if is_last:
             self._encoder, self._stage = None, _PLAIN
         await self._send({**message, "body": coded})
