@@ -171,8 +171,6 @@ class RouteMatch:
         return self._template
 
     def _write_template(self) -> str:
-        if self._scope is None and self._frame.parent is None:
-            return self._base + _source(self._pattern)  # most routes: neither a mount nor a host is around
         parts = [_source(self._pattern)]
         first = self._frame
         frame: Frame | None = first
