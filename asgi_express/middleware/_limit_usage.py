@@ -15,7 +15,10 @@ from asgi_express.middleware._limit_keys import KeySpec, shown
 from asgi_express.middleware._limits import ALGORITHMS, WINDOWED, Concurrency, Rule, TokenBucket
 from asgi_express.types import Duration, Scope
 
-__all__ = ["HEADERS", "Limit", "RateLimitUsage", "limit_headers"]
+__all__ = ["HEADERS", "USAGE", "Limit", "RateLimitUsage", "limit_headers"]
+
+USAGE = "asgi_express.ratelimit"
+"""The scope key of the :class:`RateLimitUsage` of a request."""
 
 HEADERS = ("legacy", "draft-6", "draft-8")
 

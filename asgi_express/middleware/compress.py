@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
 from asgi_express._memo import Memo
 from asgi_express._scope import next_app
@@ -29,16 +26,12 @@ from asgi_express.middleware._compress_rules import (
     varied,
     with_sent_tag,
 )
-from asgi_express.middleware._encoders import CODINGS, Coding, Encoder, Work, codings, encode, installed
+from asgi_express.middleware._compress_threads import in_thread
+from asgi_express.middleware._encoders import CODINGS, Coding, Encoder, codings, encode, installed
 from asgi_express.middleware._turn import Turn
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send, Size
 
 __all__ = ["COMPRESSIBLE", "Compress"]
-
-_Result = TypeVar("_Result")
-
-# Its own, so that large answers do not keep files and handlers waiting for a thread. None starts before it is needed.
-_threads = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "asgi-express-compress")
 
 # Bytes that are hashed on the event loop: 1 ms.
 _MAX_HASHED = 1024 * 1024
@@ -347,7 +340,7 @@ class _Answer:
             key = (
                 cache.key(coding.name, body)
                 if len(body) <= _MAX_HASHED
-                else await _in_thread(lambda _: Cache.key(coding.name, body))
+                else await in_thread(lambda _: Cache.key(coding.name, body))
             )
             kept = cache.get(key)
             if kept is not None:
@@ -356,9 +349,7 @@ class _Answer:
         if len(body) <= coding.inline:
             coded = encode(coding.encoder(len(body), padding), body, last=True)
         else:
-            coded = await _in_thread(
-                lambda work: encode(coding.encoder(len(body), padding), body, last=True, work=work)
-            )
+            coded = await in_thread(lambda work: encode(coding.encoder(len(body), padding), body, last=True, work=work))
         if cache is not None and key is not None and len(coded) < len(body):
             cache.put(key, coded)
         return coded
@@ -369,7 +360,7 @@ class _Answer:
         encoder = self._encoder
         assert encoder is not None  # noqa: S101 - there is one while a stream is being compressed
         if len(body) > self._made.inline_piece:
-            coded = await _in_thread(lambda work: encode(encoder, body, last=is_last, work=work))
+            coded = await in_thread(lambda work: encode(encoder, body, last=is_last, work=work))
         elif is_last:
             coded = encoder.finish(body)
         else:
@@ -391,16 +382,6 @@ class _Answer:
         """Return how many bytes of padding this answer gets."""
         most = self._options._padding
         return secrets.randbelow(most) + 1 if most else 0
-
-
-async def _in_thread(function: Callable[[Work], _Result]) -> _Result:
-    """Run a function in a thread; who is cancelled meanwhile does not wait for it."""
-    work = Work()
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_threads, function, work)
-    except BaseException:
-        work.is_wanted = False
-        raise
 
 
 def _checked(encodings: Sequence[str]) -> tuple[str, ...]:

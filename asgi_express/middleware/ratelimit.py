@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,24 +12,20 @@ from asgi_express._addresses import Trust, compile_trust
 from asgi_express._flags import check_flags
 from asgi_express._memo import Memo
 from asgi_express._scope import next_app
+from asgi_express.middleware._limit_answers import problem, too_many, unavailable
 from asgi_express.middleware._limit_checks import Watch, check_order
 from asgi_express.middleware._limit_homes import Charge, Home, MemoryHome, RedisHome, place_of
 from asgi_express.middleware._limit_keys import Key, KeySpec, bounded, client_address, compile_key, key_names
-from asgi_express.middleware._limit_usage import HEADERS, Limit, RateLimitUsage, limit_headers
+from asgi_express.middleware._limit_usage import HEADERS, USAGE, Limit, RateLimitUsage, limit_headers
 from asgi_express.middleware._limits import Concurrency
-from asgi_express.middleware._respond import respond
 from asgi_express.stores import RedisStore, StoreUnavailable
 from asgi_express.types import ASGIApp, Duration, Message, Receive, Scope, Send
 
 __all__ = ["USAGE", "Limit", "RateLimit", "RateLimitUsage"]
 
-USAGE = "asgi_express.ratelimit"
-"""The scope key of the :class:`RateLimitUsage` of a request."""
-
 _log = logging.getLogger("asgi_express.ratelimit")
 
 _STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-_PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 _POLICY, _LATER = 1008, 1013
 
 # Charges that are kept, and the characters of the longest key: 1 MiB.
@@ -170,7 +165,7 @@ class RateLimit:
         self._frees_some = skip is not None or self._allow is not None
         self._counts_running = any(limit.rule.kind == Concurrency.kind for limit in self._limits)
         self._headers = headers
-        self._on_limited = on_limited or _too_many
+        self._on_limited = on_limited or too_many
         self._dry_run = dry_run
         self._local = MemoryHome(max_entries=max_entries, cleanup_interval=cleanup_interval, clock=clock)
         self._home: Home = self._local if store is None else _shared(store)
@@ -185,7 +180,7 @@ class RateLimit:
             return
         if self._deny is not None and self._deny(client_address(scope), 0):
             if not self._dry_run:
-                await _problem(scope, send, 403, {"title": "Forbidden"})
+                await problem(scope, send, 403, {"title": "Forbidden"})
                 return
             _log.warning("dry run: %a would have been shut out", client_address(scope))
         only = self._only
@@ -193,7 +188,7 @@ class RateLimit:
         try:
             if usage.limited and not self._dry_run:
                 if usage.unavailable:
-                    await _unavailable(scope, send)
+                    await unavailable(scope, send)
                 else:
                     await self._on_limited(scope, receive, self._marking(usage, send))
             else:
@@ -394,22 +389,3 @@ def _shared(store: Any) -> Home:
         )
         raise TypeError(msg)
     return RedisHome(store)
-
-
-async def _too_many(scope: Scope, _receive: Receive, send: Send) -> None:
-    usage: RateLimitUsage = scope[USAGE]
-    facts = {"type": f"{_PROBLEMS}quota-exceeded", "title": "Too Many Requests", "violated-policies": usage.violated}
-    await _problem(scope, send, 429, facts)
-
-
-async def _unavailable(scope: Scope, send: Send) -> None:
-    facts = {"type": f"{_PROBLEMS}temporary-reduced-capacity", "title": "Service Unavailable"}
-    await _problem(scope, send, 503, facts, (b"retry-after", b"1"))
-
-
-async def _problem(
-    scope: Scope, send: Send, status: int, facts: Mapping[str, Any], *headers: tuple[bytes, bytes]
-) -> None:
-    body = json.dumps({**facts, "status": status}).encode()
-    pairs = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), *headers]
-    await respond(scope, send, status, pairs, body)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -248,6 +248,7 @@ OPTIONS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=range(len(OPTIONS)))
+@settings(deadline=None)
 @given(asked=st.lists(ASKED, max_size=10))
 async def test_no_preflight_is_answered_with_what_another_one_asked(options: Any, asked: Any) -> None:
     one_for_all = CORS(Inner(), **options)

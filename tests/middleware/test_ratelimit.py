@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_express.middleware.ratelimit import USAGE, Limit, RateLimit
@@ -200,6 +200,7 @@ VISITS = st.lists(
 
 @pytest.mark.parametrize("algorithm", ["token_bucket", "sliding_window", "fixed_window"])
 @pytest.mark.parametrize("headers", ["legacy", "draft-6", "draft-8"])
+@settings(deadline=None)
 @given(visits=VISITS)
 async def test_it_says_what_the_same_limit_says_that_might_have_to_wait(
     algorithm: str, headers: Any, visits: Any

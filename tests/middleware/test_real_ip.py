@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_express import Express
@@ -363,6 +363,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([PROXY, STRANGER, None]), LINES), max_size=12))
 async def test_no_request_is_answered_from_what_another_one_said(requests: list[Any]) -> None:
     scopes: list[Any] = []
