@@ -322,7 +322,9 @@ class _Answer:
             return None
         if not size or self._is_too_short(size):
             return self._finished(message, b"")
-        return self._finished(message, coding.encoder(size, self._draw() if options._padding else 0).finish(body))
+        if options._padding:
+            return self._finished(message, coding.encoder(size, self._draw()).finish(body))
+        return self._finished(message, coding.whole(body))
 
     def _finished(self, message: Message, coded: bytes) -> tuple[Message, Message]:
         """Return the start and the whole body, coded if that is of use."""
