@@ -6,10 +6,12 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from inspect import iscoroutinefunction
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from asgi_express._flags import check_flags
+from asgi_express._memo import Memo
 from asgi_express._scope import ACTOR, SECURITY_SCOPE
 from asgi_express.middleware._ambiguous import ambiguity
 from asgi_express.middleware._deferred import Deferred
@@ -29,10 +31,14 @@ VERDICT = "asgi_express.verdict"
 
 _log = logging.getLogger("asgi_express.firewall")
 
+# Verdicts that are kept, and the characters of the longest: half a MiB.
+_KEPT, _MAX_KEPT = 1024, 256
+
 Reason: TypeAlias = Literal["public", "policy", "default", "no actor", "no match", "ambiguous path"]
 
 
-class Verdict(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verdict:
     """What a firewall decides about a request, and why.
 
     Attributes:
@@ -58,6 +64,9 @@ class Verdict(NamedTuple):
     enforced: bool
     detail: str | None = None
 
+
+_Decided: TypeAlias = tuple[bool, str | None, str, str, str]
+"""Whether it is allowed, the policy, the actor, the resource and the method."""
 
 Audit: TypeAlias = Callable[[Verdict], object]
 
@@ -99,6 +108,7 @@ class Firewall(ABC):
         self._strict = strict_paths
         self._audit = _log_verdict if audit is None else audit
         self._on_refused = _refuse if on_refused is None else on_refused
+        self._verdicts: Memo[_Decided, Verdict] = Memo(_KEPT)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app, or refuse."""
@@ -180,10 +190,18 @@ class Firewall(ABC):
             also, named = self._of(granted, actor, resource, found)
             if also == "deny" or effect in ("undefined", also):
                 effect, name = also, named
-        reason: Reason = "default" if name is None else "policy"
         allowed = effect == "allow" or (name is None and self._default == "allow")
-        # All by position: 0.25 us instead of 0.4.
-        return Verdict(allowed, reason, name, actor.id, self._action, resource, found.method, self._enforce)
+        key = allowed, name, actor.id, resource, found.method
+        return self._verdicts.get(key) or self._remember(key)
+
+    def _remember(self, key: _Decided) -> Verdict:
+        """Make a verdict, which takes 0.7 us, and keep it, as nobody can change it: 0.2."""
+        allowed, name, actor, resource, method = key
+        reason: Reason = "default" if name is None else "policy"
+        verdict = Verdict(allowed, reason, name, actor, self._action, resource, method, self._enforce)
+        if len(actor) + len(resource) + len(method) <= _MAX_KEPT:
+            self._verdicts.keep(key, verdict)
+        return verdict
 
     def _is_settled(self, scope: Scope, resource: str) -> bool:
         """Tell whether a decision depends on the actor and the resource alone."""
@@ -223,7 +241,7 @@ def _log_verdict(verdict: Verdict) -> None:
     # JSON in ASCII: an id that somebody chose cannot begin a new line.
     level = logging.INFO if verdict.allowed else logging.WARNING
     if _log.isEnabledFor(level):
-        _log.log(level, "%s", json.dumps(verdict._asdict()))
+        _log.log(level, "%s", json.dumps(asdict(verdict)))
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
