@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TypeAlias
+from socket import AF_INET, inet_ntop, inet_pton
+from typing import NamedTuple, TypeAlias
 
 __all__ = [
+    "Address",
     "Trust",
     "TrustSpec",
     "client_ip",
@@ -20,6 +22,7 @@ __all__ = [
     "compile_trust",
     "forwarded_chain",
     "is_address",
+    "parse_address",
     "trusted_chain",
 ]
 
@@ -100,25 +103,41 @@ def _compile_list(names: list[str]) -> Trust:
     }
 
     def trust(address: str, _index: int) -> bool:
-        parsed = _parse_address(address) if len(address) <= _MAX_ADDRESS else None
+        parsed = parse_address(address) if len(address) <= _MAX_ADDRESS else None
         if parsed is None:
             return False
-        version, number = parsed
+        _, version, number = parsed
         return any(number >> shift in bits for shift, bits in table[version])
 
     return trust if notes else _trust_none
 
 
+class Address(NamedTuple):
+    """An address: as ``ipaddress`` writes it, 4 or 6, and its bits. An IPv4-mapped one is the IPv4 address."""
+
+    text: str
+    version: int
+    number: int
+
+
 @lru_cache(maxsize=1024)
-def _parse_address(text: str) -> tuple[int, int] | None:
-    """Return version and number; an IPv4-mapped address is the IPv4 address."""
+def parse_address(text: str) -> Address | None:
+    """Read an address as ``ipaddress`` does; ``None`` for what is none."""
+    if ":" not in text:
+        # The system's reader takes 0.2 µs, ipaddress 2.0. What some systems read beyond four plain numbers, a leading
+        # zero say, is not what they write.
+        try:
+            packed = inet_pton(AF_INET, text)
+        except (OSError, ValueError):  # a null byte, a surrogate
+            return None
+        return Address(text, 4, int.from_bytes(packed)) if inet_ntop(AF_INET, packed) == text else None
     try:
         address = ip_address(text)
     except ValueError:
         return None
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    return address.version, int(address)
+    return Address(str(address), address.version, int(address))
 
 
 @lru_cache(maxsize=1024)
@@ -159,7 +178,7 @@ def _prefix_length(address: IPv4Address | IPv6Address, suffix: str) -> int:
 
 def is_address(text: str) -> bool:
     """Tell whether text is an IP address, in brackets or not, rather than a name."""
-    return text.startswith("[") or (len(text) <= _MAX_ADDRESS and _parse_address(text) is not None)
+    return text.startswith("[") or (len(text) <= _MAX_ADDRESS and parse_address(text) is not None)
 
 
 def forwarded_chain(socket_address: str | None, x_forwarded_for: str | None) -> list[str]:

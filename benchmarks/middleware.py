@@ -9,15 +9,21 @@ the row says what it is. The files ``middleware_*.py`` have more requests for th
 
 import argparse
 import asyncio
+import hashlib
+import hmac
 import json
 import logging
-from base64 import b64encode
+import time
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
+import casbin  # type: ignore[import-untyped]  # it has no types
 import itsdangerous
+import jwt
 from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware as OpenTelemetryContrib
 from opentelemetry.sdk.trace import TracerProvider
 from prometheus_client import CollectorRegistry
@@ -35,7 +41,7 @@ from starlette_exporter import PrometheusMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from asgi_express import Express, middleware
-from asgi_express.security import Actor, Policy, TokenStore
+from asgi_express.security import Actor, JWTKey, JWTValidator, Policy, TokenStore
 from asgi_express.stores.memory import MemoryStore
 from benchmarks import middleware_compress, middleware_cors, middleware_ratelimit
 from benchmarks.calls import Answer, App, Body, Case, check, fitting, measure
@@ -119,7 +125,7 @@ async def real_ip() -> list[Contest]:
 
 
 async def session() -> list[Contest]:
-    """Compare sessions in a signed cookie: read only, and written in every request."""
+    """Compare sessions in a signed cookie: read only, written with what was there, and changed in every request."""
 
     async def reading(scope: Any, _receive: Any, send: Any) -> None:
         user = str(scope["session"].get("user", "nobody")).encode()
@@ -128,6 +134,12 @@ async def session() -> list[Contest]:
 
     async def writing(scope: Any, receive: Any, send: Any) -> None:
         scope["session"]["user"] = "ada"
+        await reading(scope, receive, send)
+
+    numbers = count()
+
+    async def changing(scope: Any, receive: Any, send: Any) -> None:
+        scope["session"]["number"] = next(numbers)
         await reading(scope, receive, send)
 
     async def alone(scope: Any, receive: Any, send: Any) -> None:
@@ -144,7 +156,7 @@ async def session() -> list[Contest]:
     theirs = b"session=" + itsdangerous.TimestampSigner(SECRET).sign(data)
     contests = []
     marks = [(b"x-user", b"ada")]
-    for name, app in (("read", reading), ("written", writing)):
+    for name, app in (("read", reading), ("written, the same", writing), ("changed", changing)):
         ours, peer = make(app)
         contests.append(
             Contest(
@@ -170,10 +182,55 @@ class Backend(AuthenticationBackend):
         return AuthCredentials(["authenticated"]), SimpleUser("ada")
 
 
-async def token_auth() -> list[Contest]:
-    tokens = TokenStore(MemoryStore(full="refuse"))
-    token = await tokens.create(Actor("ada"))
+@dataclass(frozen=True)
+class Record:
+    """What a token stands for."""
 
+    expires: float
+    known: tuple[AuthCredentials, SimpleUser]
+
+
+class Signed(AuthenticationBackend):
+    """Do what ``TokenStore`` does: an HMAC in constant time, tokens hashed at rest, expiry."""
+
+    def __init__(self, tokens: set[str]) -> None:
+        known = AuthCredentials(["authenticated"]), SimpleUser("ada")
+        self.records = {self.key_of(token): Record(time.time() + 3600, known) for token in tokens}
+
+    @staticmethod
+    def key_of(token: str) -> str:
+        """Return what is kept of a token."""
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        """Return whom the token stands for."""
+        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        text, _, signature = token.rpartition(".")
+        expected = urlsafe_b64encode(hmac.digest(SECRET.encode(), text.encode(), "sha256")).decode().rstrip("=")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(expected, signature):
+            return None
+        record = self.records.get(self.key_of(token))
+        return record.known if record is not None and time.time() < record.expires else None
+
+
+class Decoding(AuthenticationBackend):
+    """Let PyJWT check a token, its issuer, its audience and its times."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, SimpleUser] | None:
+        """Return whom the token stands for."""
+        scheme, _, token = conn.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        try:
+            claims = jwt.decode(
+                token, SECRET, algorithms=["HS256"], issuer="me", audience="you", options={"require": ["exp", "sub"]}
+            )
+        except jwt.InvalidTokenError:
+            return None
+        return AuthCredentials(["authenticated"]), SimpleUser(claims["sub"])
+
+
+async def token_auth() -> list[Contest]:
     async def app(scope: Any, _receive: Any, send: Any) -> None:
         who = scope[ACTOR].id if ACTOR in scope else scope["user"].username
         await send({"type": "http.response.start", "status": 200, "headers": [(b"x-user", who.encode())]})
@@ -183,24 +240,59 @@ async def token_auth() -> list[Contest]:
         scope["user"] = SimpleUser("ada")
         await app(scope, receive, send)
 
-    marks = [(b"x-user", b"ada")]
-    ours = Candidate("TokenAuth", middleware.TokenAuth(app, store=tokens), alone, marks)
-    theirs = AuthenticationMiddleware(app, backend=Backend({token}))
-    peer = Candidate("Starlette's AuthenticationMiddleware, a set of tokens", theirs, alone, marks)
-    case = Case("bearer token", "app", "/", 200, "hello", headers=[(b"authorization", f"Bearer {token}".encode())])
-    return [Contest(case, ours, [peer])]
+    def contest(name: str, token: str, store: Any, what: str, backend: AuthenticationBackend) -> Contest:
+        marks = [(b"x-user", b"ada")]
+        ours = Candidate("TokenAuth", middleware.TokenAuth(app, store=store), alone, marks)
+        theirs = AuthenticationMiddleware(app, backend=backend)
+        peer = Candidate(f"Starlette's AuthenticationMiddleware, {what}", theirs, alone, marks)
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        return Contest(Case(name, "app", "/", 200, "hello", headers=headers), ours, [peer])
+
+    plain, signed = (TokenStore(MemoryStore(full="refuse"), secret=secret) for secret in ((), SECRET))
+    token, sealed = await plain.create(Actor("ada")), await signed.create(Actor("ada"))
+    now = int(time.time())
+    claims = {"sub": "ada", "iss": "me", "aud": "you", "iat": now, "nbf": now, "exp": now + 3600}
+    web = jwt.encode(claims, SECRET, "HS256")
+    validator = JWTValidator(keys=JWTKey(SECRET, "HS256"), issuer="me", audience="you")
+    return [
+        contest("bearer token", token, plain, "a set of tokens in plain text", Backend({token})),
+        contest("signed bearer token", sealed, signed, "HMAC, hash, expiry", Signed({sealed})),
+        contest("JWT, HS256", web, validator, "jwt.decode", Decoding()),
+    ]
+
+
+ACL = """
+[request_definition]
+r = sub, obj, act
+[policy_definition]
+p = sub, obj, act, eft
+[policy_effect]
+e = some(where (p.eft == allow)) && !some(where (p.eft == deny))
+[matchers]
+m = keyMatch(r.sub, p.sub) && keyMatch(r.obj, p.obj) && r.act == p.act
+"""
+
+
+def enforcer() -> casbin.Enforcer:
+    """Return an enforcer with the two policies of ours: patterns, and any deny wins."""
+    model = casbin.Enforcer.new_model(text=ACL)
+    made = casbin.Enforcer(model)
+    made.add_policy("*", "/users/*", "access", "allow")
+    made.add_policy("*", "reports", "read", "allow")
+    return made
 
 
 async def firewalls() -> list[Contest]:
-    """Compare a decision about an actor who is known; nobody else in Python has policies as middleware."""
+    """Compare a decision about an actor who is known."""
 
     def signed_in(app: App) -> App:
         actor, credentials = Actor("ada"), AuthCredentials(["authenticated"])
 
         async def known(scope: Any, receive: Any, send: Any) -> None:
-            scope[ACTOR], scope["auth"] = actor, credentials
+            scope[ACTOR], scope["auth"], scope["user"] = actor, credentials, user
             await app(scope, receive, send)
 
+        user = SimpleUser("ada")
         return known
 
     def audit(_verdict: object) -> None:
@@ -216,18 +308,35 @@ async def firewalls() -> list[Contest]:
     async def endpoint(request: Request) -> Response:
         return Response("hello")
 
+    rules = enforcer()
+
+    async def enforced(request: Request) -> Response:
+        if not rules.enforce(request.user.username, "/users/{id}", "access"):
+            return Response(status_code=403)
+        return await endpoint(request)
+
+    async def guarding(scope: Any, receive: Any, send: Any) -> None:
+        assert rules.enforce(scope["user"].username, "reports", "read")
+        await plain(scope, receive, send)
+
     policies = [Policy("users", "access", "/users/*"), Policy("report", "read", "reports")]
     guard = middleware.EndpointFirewall(policies=policies, audit=audit)
     guarded = requires("authenticated")(endpoint)
     case = Case("one of two policies", "app", "/users/42", 200, "hello")
-    wise, free = (signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint))
-    peer = Candidate("Starlette's @requires: a scope, no policies", wise, free)
+    wise, free, strict = (
+        signed_in(Starlette(routes=[Route("/users/{id}", one)])) for one in (guarded, endpoint, enforced)
+    )
+    peers = [
+        Candidate("casbin's Enforcer in a Starlette endpoint", strict, free),
+        Candidate("Starlette's @requires: a scope, no policies", wise, free),
+    ]
     resource = middleware.ResourceFirewall(plain, target="reports", action="read", policies=policies, audit=audit)
     return [
-        Contest(case, Candidate("EndpointFirewall", express(guard), express()), [peer]),
+        Contest(case, Candidate("EndpointFirewall", express(guard), express()), peers),
         Contest(
             Case("one of two policies", "app", "/"),
             Candidate("ResourceFirewall", signed_in(resource), signed_in(plain)),
+            [Candidate("casbin's Enforcer in an ASGI middleware", signed_in(guarding), signed_in(plain))],
         ),
     ]
 

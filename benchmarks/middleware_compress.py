@@ -3,8 +3,9 @@
 Every middleware is called in process, around an app that answers with JSON, without a server. Each answer is decoded
 and checked before anything is timed. Then they take turns, in an order that is shuffled every round; compare only
 within a run. "added" is the median over the app alone. All compress from 500 bytes on (brotli-asgi 400); for the rest
-each is as its documentation shows it. In the stream, starlette-compress sends nothing before its buffers are full; the
-others flush every piece.
+each is as its documentation shows it. In the stream, starlette-compress sends nothing before its buffers are full,
+unless it is told that the type is one of streams ("flushing"); the others flush every piece. brotli-asgi leaves out
+``Vary`` where nothing is accepted.
 
     python -m benchmarks.middleware_compress [--rounds 15]
 
@@ -13,6 +14,7 @@ It needs starlette-compress and brotli-asgi (the dependency group "bench").
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import hashlib
 import json
@@ -21,7 +23,7 @@ import random
 import statistics
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any
 
@@ -29,7 +31,7 @@ import brotli
 from backports import zstd
 from brotli_asgi import BrotliMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette_compress import CompressMiddleware
+from starlette_compress import CompressMiddleware, add_compress_type, remove_compress_type
 
 from asgi_express.middleware.compress import Compress
 
@@ -39,6 +41,8 @@ WORDS = str.split("the quick brown fox jumps over a lazy dog and runs to the riv
 SIZES = {"600 B": 600, "2 KiB": 2048, "16 KiB": 16 * 1024, "112 KiB": 112 * 1024, "1 MiB": 1024 * 1024}
 PIECES = 20
 NOISE = bytes(16 << 20)
+JSON = "application/json"
+FLUSHING = "starlette-compress, flushing"
 
 MIDDLEWARE: dict[tuple[str, str], Callable[[App], App]] = {
     ("asgi-express", "zstd"): lambda app: Compress(app, min_length=500),
@@ -132,16 +136,34 @@ async def time_of(app: App, accept: str, count: int) -> float:
         pass
 
     requests = [scope(accept) for _ in range(count)]
-    start = time.perf_counter()
+    start = time.process_time()
     for request in requests:
         await app(request, receive, send)
-    return (time.perf_counter() - start) / count
+    return (time.process_time() - start) / count
+
+
+@contextlib.contextmanager
+def streamed(*, is_flushing: bool) -> Iterator[None]:
+    """Let starlette-compress flush every piece of JSON."""
+    if is_flushing:
+        add_compress_type(JSON, streaming=True)
+    try:
+        yield
+    finally:
+        if is_flushing:
+            remove_compress_type(JSON)
+            add_compress_type(JSON)
 
 
 async def table(title: str, body: bytes, pieces: int, rounds: int) -> None:
     inner = answering(body, pieces)
     apps: dict[tuple[str, str], App] = {key: make(inner) for key, make in MIDDLEWARE.items()}
-    sizes = {key: await size_of(app, key[1], body) for key, app in apps.items()}
+    if pieces > 1:
+        apps |= {(FLUSHING, coding): CompressMiddleware(inner) for coding in ("zstd", "br", "gzip")}
+    sizes = {}
+    for key, app in apps.items():
+        with streamed(is_flushing=key[0] == FLUSHING):
+            sizes[key] = await size_of(app, key[1], body)
     times: dict[tuple[str, str], list[float]] = {key: [] for key in apps}
     alone: list[float] = []
     count = max(2, min(300, 3_000_000 // len(body)))
@@ -152,7 +174,8 @@ async def table(title: str, body: bytes, pieces: int, rounds: int) -> None:
         random.shuffle(order)
         alone.append(await time_of(inner, "nothing", count))
         for key in order:
-            times[key].append(await time_of(apps[key], key[1], count))
+            with streamed(is_flushing=key[0] == FLUSHING):
+                times[key].append(await time_of(apps[key], key[1], count))
     gc.enable()
     base = statistics.median(alone)
     print(f"\n{title}: {len(body)} bytes; the app alone takes {base * 1e6:.1f} µs\n")

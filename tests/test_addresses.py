@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi_express._addresses import client_ip, client_ips, compile_trust, forwarded_chain, trusted_chain
+from asgi_express._addresses import (
+    client_ip,
+    client_ips,
+    compile_trust,
+    forwarded_chain,
+    parse_address,
+    trusted_chain,
+)
 from tests.cases import HOSTILE, assert_linear, rows
 
 
@@ -155,3 +163,26 @@ def test_no_header_is_an_error(header: str) -> None:
 def test_a_hostile_header_takes_linear_time(header: str) -> None:
     trust = compile_trust("loopback")
     assert_linear(lambda: client_ips("127.0.0.1", header, trust))
+
+
+NUMBERS = st.one_of(st.integers(0, 300).map(str), st.sampled_from(["", "00", "01", "0x1", "1e1", "+1", "\u0661", " 1"]))
+GROUPS = st.one_of(st.integers(0, 0x1FFFF).map("{:x}".format), st.sampled_from(["", "0000", "00001", "g", "1.2.3.4"]))
+ADDRESSES = st.one_of(
+    st.lists(NUMBERS, min_size=3, max_size=5).map(".".join),
+    st.lists(GROUPS, min_size=1, max_size=9).map(":".join),
+    st.ip_addresses().map(str),
+    st.ip_addresses(v=6).map(lambda address: address.exploded),
+    st.ip_addresses(v=4).map("::ffff:{}".format),
+    st.text(alphabet="0123456789abcdefx.:%/[] \x00\ud800\u0661\n", max_size=24),
+)
+
+
+@given(ADDRESSES, st.sampled_from(["", "%eth0", "%", "/32", " ", ".", ":", "\x00"]))
+def test_an_address_is_read_as_ipaddress_reads_it(text: str, more: str) -> None:
+    try:
+        address = ip_address(text + more)
+    except ValueError:
+        assert parse_address(text + more) is None
+        return
+    plain = getattr(address, "ipv4_mapped", None) or address
+    assert parse_address(text + more) == (str(plain), plain.version, int(plain))

@@ -23,6 +23,7 @@ __all__ = [
     "coded_tag",
     "compressible",
     "examine",
+    "plain_accept",
     "read_request",
     "varied",
     "with_sent_tag",
@@ -74,6 +75,7 @@ _EVENTS = "text/event-stream"
 _MAX_KEPT = 256
 
 _VARY = (b"vary", b"Accept-Encoding")
+_CONTENT_ENCODING = {name: (b"content-encoding", name.encode("ascii")) for name in ("zstd", "br", "gzip", "deflate")}
 _X_GZIP = re.compile(r"(?<![^\s,])x-gzip(?![^\s,;])", re.IGNORECASE)
 
 _TAG = re.compile(rb'(?:W/)?"([^"]*)"')
@@ -85,7 +87,8 @@ _DIGITS = 18
 _FIXED = frozenset(
     (b"content-encoding", b"content-range", b"content-digest", b"repr-digest", b"digest", b"content-md5")
 )
-_READ_OF_ANSWERS = _FIXED | {b"content-type", b"content-length", b"vary", b"cache-control", b"set-cookie"}
+_READ_OF_ANSWERS = _FIXED | {b"vary", b"cache-control", b"set-cookie"}
+_REWRITTEN = frozenset((b"content-length", b"accept-ranges", b"etag"))
 _READ_OF_REQUESTS = frozenset((b"accept-encoding", b"cache-control", b"if-none-match", b"if-match"))
 
 # No body, or a part of one.
@@ -121,13 +124,21 @@ def read_request(headers: Sequence[tuple[bytes, bytes]], names: Sequence[str]) -
         headers: in lower case, as ASGI has them.
         names: the codings whose tags are ours.
     """
+    accept = plain_accept(headers)
+    if accept is None:
+        return _read_all(list(headers), names)
+    return Request(accept.decode("latin-1"), no_transform=False, headers=None, tags=())
+
+
+def plain_accept(headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+    """Return ``Accept-Encoding`` where that is all that matters of a request, as of most; ``b""`` if it has none."""
     accept = b""
     for name, value in headers:
         if name in _READ_OF_REQUESTS:
             if accept or name != b"accept-encoding":
-                return _read_all(list(headers), names)
+                return None
             accept = value
-    return Request(accept.decode("latin-1"), no_transform=False, headers=None, tags=())  # nearly always
+    return accept
 
 
 def _read_all(headers: Pairs, names: Sequence[str]) -> Request:
@@ -258,7 +269,11 @@ class Found(NamedTuple):
 def varied(headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
     """Return a copy of the headers of an answer with ``Vary: Accept-Encoding``."""
     pairs = list(headers)
-    _add_vary(pairs, [index for index, (name, _) in enumerate(pairs) if name.lower() == b"vary"])
+    for name, _ in pairs:
+        if name.lower() == b"vary":
+            _add_vary(pairs, [index for index, (name, _) in enumerate(pairs) if name.lower() == b"vary"])
+            return pairs
+    pairs.append(_VARY)
     return pairs
 
 
@@ -266,20 +281,28 @@ def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:
     """Read the start of an answer."""
     pairs = list(headers)
     content_type = b""
-    length = None
-    is_fixed = status < 200 or status in _WITHOUT_BODY
-    is_private = False
-    vary: list[int] = []
-    for index, (name, value) in enumerate(pairs):
+    length: int | None = None
+    others = False
+    for name, value in pairs:
         lower = name.lower()
         if lower == b"content-type":
             content_type = value
-            continue
-        if lower not in _READ_OF_ANSWERS:
-            continue
-        match lower:
-            case b"content-length":
-                length = int(value) if value.isdigit() and len(value) <= _DIGITS else None
+        elif lower == b"content-length":
+            length = int(value) if value.isdigit() and len(value) <= _DIGITS else None
+        elif lower in _READ_OF_ANSWERS:
+            others = True
+    is_fixed = status < 200 or status in _WITHOUT_BODY
+    if others:
+        return _examine_others(pairs, content_type, length, is_fixed=is_fixed)
+    pairs.append(_VARY)
+    return Found(pairs, content_type, length, is_fixed, False)  # noqa: FBT003 - by position: 0.2 us instead of 0.4
+
+
+def _examine_others(pairs: Pairs, content_type: bytes, length: int | None, *, is_fixed: bool) -> Found:
+    is_private = False
+    vary: list[int] = []
+    for index, (name, value) in enumerate(pairs):
+        match name.lower():
             case b"vary":
                 vary.append(index)
             case b"cache-control":
@@ -288,12 +311,9 @@ def examine(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Found:
                 is_private = is_private or not directives.isdisjoint((b"private", b"no-store"))
             case b"set-cookie":
                 is_private = True
-            case _:
-                is_fixed = True
-    if vary:
-        _add_vary(pairs, vary)
-    else:
-        pairs.append(_VARY)
+            case lower:
+                is_fixed = is_fixed or lower in _FIXED
+    _add_vary(pairs, vary)
     return Found(pairs, content_type, length, is_fixed, is_private)
 
 
@@ -326,15 +346,13 @@ def coded_headers(headers: Iterable[tuple[bytes, bytes]], coding: str, length: i
         exact: whether the same body always gives the same bytes, so that a strong tag may stay strong.
     """
     coded: Pairs = []
-    for name, value in headers:
-        match name.lower():
-            case b"content-length" | b"accept-ranges":
-                continue
-            case b"etag":
-                coded.append((name, coded_tag(value, coding, exact=exact)))
-            case _:
-                coded.append((name, value))
-    coded.append((b"content-encoding", coding.encode("ascii")))
+    for pair in headers:
+        name = pair[0].lower()
+        if name not in _REWRITTEN:
+            coded.append(pair)
+        elif name == b"etag":
+            coded.append((pair[0], coded_tag(pair[1], coding, exact=exact)))
+    coded.append(_CONTENT_ENCODING[coding])
     if length is not None:
         coded.append((b"content-length", b"%d" % length))
     return coded

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, TypeAlias
 
 from asgi_express.middleware._padding import Buffer, Encoder, padded
 
@@ -70,6 +70,7 @@ class Coding:
         library: what does it: ``"zstd"``, ``"brotli"``, ``"isal"``, ``"zlib-ng"`` or ``"zlib"``.
         inline: bytes of a whole body that may be compressed on the event loop.
         inline_piece: bytes of one piece of a stream, likewise.
+        whole: compresses a body that is small and whole.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Coding:
     library: str
     inline: int
     inline_piece: int
+    whole: Callable[[Buffer], bytes]
     _new: Callable[[int | None], Encoder]
 
     def encoder(self, size: int | None = None, padding: int = 0) -> Encoder:
@@ -133,7 +135,7 @@ def _coding(name: str, level: str, number: int | None) -> Coding:
         raise ImportError(msg)
     number = LEVELS[level][name] if number is None else number
     library, make = ("brotli", _brotli) if name == "br" else ("zstd", _zstd)
-    return _made(name, number, library, make(module, number))
+    return _made(name, number, library, *make(module, number))
 
 
 def _zlib_coding(name: str, level: str, number: int | None) -> Coding:
@@ -152,15 +154,28 @@ def _zlib_coding(name: str, level: str, number: int | None) -> Coding:
     )
     wbits = zlib.MAX_WBITS + (16 if name == "gzip" else 0)
 
-    def new(size: int | None) -> Encoder:
+    def begin() -> _Deflate:
         return _Deflate(module.compressobj(number, zlib.DEFLATED, wbits))
 
-    return _made(name, number, library, new)
+    def whole(body: Buffer) -> bytes:
+        # 5.6 us instead of 6.4 for 2 KiB; what comes out is a hundredth larger, and from 8 KiB on the same.
+        coded: bytes = module.compress(body, number, wbits)
+        return coded
+
+    if library != "isal":
+        return _made(name, number, library, lambda _: begin())
+    return _made(name, number, library, lambda size: begin() if size is None else _Whole(whole, begin), whole)
 
 
-def _made(name: str, number: int, library: str, new: Callable[[int | None], Encoder]) -> Coding:
-    whole, piece = next((whole, piece) for up_to, whole, piece in _INLINE[library] if number <= up_to)
-    return Coding(name, number, library, whole, piece, new)
+def _made(
+    name: str,
+    number: int,
+    library: str,
+    new: Callable[[int | None], Encoder],
+    whole: Callable[[Buffer], bytes] | None = None,
+) -> Coding:
+    inline, piece = next((inline, piece) for up_to, inline, piece in _INLINE[library] if number <= up_to)
+    return Coding(name, number, library, inline, piece, whole or (lambda body: new(len(body)).finish(body)), new)
 
 
 def _import(*names: str) -> ModuleType | None:
@@ -186,13 +201,38 @@ class _Deflate:
         self._raw = raw
 
     def compress(self, data: Buffer) -> bytes:
-        return cast("bytes", self._raw.compress(data))
+        coded: bytes = self._raw.compress(data)
+        return coded
 
     def flush(self, data: Buffer = b"") -> bytes:
-        return cast("bytes", self._raw.compress(data) + self._raw.flush(zlib.Z_SYNC_FLUSH))
+        coded: bytes = self._raw.compress(data) + self._raw.flush(zlib.Z_SYNC_FLUSH)
+        return coded
 
     def finish(self, data: Buffer = b"") -> bytes:
-        return cast("bytes", self._raw.compress(data) + self._raw.flush())
+        coded: bytes = self._raw.compress(data) + self._raw.flush()
+        return coded
+
+
+class _Whole:
+    """A body that comes in one piece, or else is begun as a stream: the same body gives the same bytes."""
+
+    __slots__ = ("_all", "_begin", "_begun")
+
+    def __init__(self, whole: Callable[[Buffer], bytes], begin: Callable[[], Encoder]) -> None:
+        self._all = whole
+        self._begin = begin
+        self._begun: Encoder | None = None
+
+    def compress(self, data: Buffer) -> bytes:
+        self._begun = self._begun or self._begin()
+        return self._begun.compress(data)
+
+    def flush(self, data: Buffer = b"") -> bytes:
+        self._begun = self._begun or self._begin()
+        return self._begun.flush(data)
+
+    def finish(self, data: Buffer = b"") -> bytes:
+        return self._all(data) if self._begun is None else self._begun.finish(data)
 
 
 class _Brotli:
@@ -202,13 +242,16 @@ class _Brotli:
         self._raw = raw
 
     def compress(self, data: Buffer) -> bytes:
-        return cast("bytes", self._raw.process(data))
+        coded: bytes = self._raw.process(data)
+        return coded
 
     def flush(self, data: Buffer = b"") -> bytes:
-        return cast("bytes", self._raw.process(data) + self._raw.flush())
+        coded: bytes = self._raw.process(data) + self._raw.flush()
+        return coded
 
     def finish(self, data: Buffer = b"") -> bytes:
-        return cast("bytes", self._raw.process(data) + self._raw.finish())
+        coded: bytes = self._raw.process(data) + self._raw.finish()
+        return coded
 
 
 class _Zstd:
@@ -219,10 +262,12 @@ class _Zstd:
         self._idle = idle
 
     def compress(self, data: Buffer) -> bytes:
-        return cast("bytes", self._raw.compress(data))
+        coded: bytes = self._raw.compress(data)
+        return coded
 
     def flush(self, data: Buffer = b"") -> bytes:
-        return cast("bytes", self._raw.compress(data, self._raw.FLUSH_BLOCK))
+        coded: bytes = self._raw.compress(data, self._raw.FLUSH_BLOCK)
+        return coded
 
     def finish(self, data: Buffer = b"") -> bytes:
         raw, self._raw = self._raw, None
@@ -232,17 +277,25 @@ class _Zstd:
         return out
 
 
-def _brotli(module: ModuleType, quality: int) -> Callable[[int | None], Encoder]:
-    def new(size: int | None) -> Encoder:
+_Makes: TypeAlias = tuple[Callable[[int | None], Encoder], Callable[[Buffer], bytes] | None]
+
+
+def _brotli(module: ModuleType, quality: int) -> _Makes:
+    def begin(size: int | None) -> Any:
         # Half a MiB for streams, as nginx has it: each keeps its window as long as it lasts. No larger than the body,
         # else quality 9 spends 1 ms on the tables for 2 KiB.
         window = 19 if size is None else max(10, min(22, size.bit_length()))
-        return _Brotli(module.Compressor(quality=quality, lgwin=window))
+        return module.Compressor(quality=quality, lgwin=window)
 
-    return new
+    def whole(body: Buffer) -> bytes:
+        raw = begin(len(body))
+        coded: bytes = raw.process(body) + raw.finish()
+        return coded
+
+    return (lambda size: _Brotli(begin(size))), whole
 
 
-def _zstd(module: ModuleType, level: int) -> Callable[[int | None], Encoder]:
+def _zstd(module: ModuleType, level: int) -> _Makes:
     # A compressor that has finished a body takes the next one, which saves 8 µs of 23 for 2 KiB. Few are kept, and none
     # whose tables are large; one that did not finish is dropped.
     idle: deque[Any] | None = deque(maxlen=4) if level <= _MAX_REUSED else None
@@ -257,7 +310,7 @@ def _zstd(module: ModuleType, level: int) -> Callable[[int | None], Encoder]:
         raw.set_pledged_input_size(size)
         return _Zstd(raw, idle)
 
-    return new
+    return new, None
 
 
 # -- work

@@ -7,8 +7,9 @@ of a broken header seldom agree. Each character is looked at a bounded number of
 from __future__ import annotations
 
 import re
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
+
+from asgi_express._addresses import parse_address
 
 __all__ = ["MAX_ELEMENTS", "Node", "parse_forwarded", "parse_node"]
 
@@ -94,12 +95,8 @@ def parse_node(text: str) -> Node | None:
     if not found:
         return None
     port = int(found[2] or 0) if found.re is not _IPV6 else 0
-    try:
-        address = ip_address(found[1])
-    except ValueError:
+    address = parse_address(found[1])
+    # An IPv4 address in brackets is none; one that is mapped has colons.
+    if address is None or port > 65535 or (found.re is _IN_BRACKETS and ":" not in found[1]):
         return None
-    if port > 65535 or (found.re is _IN_BRACKETS and address.version == 4):
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return Node(str(address.ipv4_mapped), port)
-    return Node(str(address), port)
+    return Node(address.text, port)

@@ -18,7 +18,7 @@ from asgi_express.middleware._limits import SLOTS, Concurrency, Decision, Rule, 
 from asgi_express.stores import RedisStore, StoreUnavailable
 from asgi_express.types import Duration
 
-__all__ = ["Charge", "Home", "MemoryHome", "RedisHome", "Taken"]
+__all__ = ["Charge", "Home", "MemoryHome", "RedisHome", "Taken", "place_of"]
 
 _log = logging.getLogger("asgi_express.ratelimit")
 
@@ -27,6 +27,8 @@ _AT_ONCE = 500
 
 # And with each request of a sweep, for which nobody needs to wait.
 _SWEPT = 50
+
+_NEVER = float("inf")
 
 
 class Charge(NamedTuple):
@@ -59,6 +61,11 @@ class Taken(NamedTuple):
     decision: Decision
     place: str
     lease: str = ""
+
+
+def place_of(charge: Charge) -> str:
+    """Return where a charge is counted in memory, as long as there is room."""
+    return f"{charge.name}\n{charge.key}"
 
 
 class Home(Protocol):
@@ -102,7 +109,7 @@ class MemoryHome:
         # When each key may expire, earliest first; one entry for each key that can. Who lives longer is queued again.
         self._queue: list[tuple[float, str]] = []
         self._overflowing = False
-        self._interval = float("inf") if cleanup_interval is None else parse_duration(cleanup_interval)
+        self._interval = _NEVER if cleanup_interval is None else parse_duration(cleanup_interval)
         if self._interval <= 0:
             msg = f"RateLimit: cleanup_interval must be above 0, or None, not {cleanup_interval!r}"
             raise ValueError(msg)
@@ -114,11 +121,11 @@ class MemoryHome:
 
     async def take(self, charges: Sequence[Charge]) -> list[Taken]:
         """Decide about the charges."""
+        if len(charges) == 1:
+            return [self.take_one(charges[0], place_of(charges[0]))]
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
-        if len(charges) == 1:  # nearly always
-            return [self._take_one(charges[0], now)]
         places = [self._place(charge, now, len(charges)) for charge in charges]
         steps = [self._decide(charge, place, now) for charge, place in zip(charges, places, strict=True)]
         if all(step.decision.allowed for step in steps):
@@ -131,12 +138,26 @@ class MemoryHome:
                     steps[index] = self._decide(charge._replace(cost=0), place, now)
         return [Taken(*each) for each in zip(charges, [step.decision for step in steps], places, strict=True)]
 
-    def _take_one(self, charge: Charge, now: float) -> Taken:
-        place = self._place(charge, now, 1)
-        step = self._decide(charge, place, now)
-        if step.decision.allowed and charge.cost:
-            self._keep(place, step)
-        return Taken(charge, step.decision, place)
+    def take_one(self, charge: Charge, place: str) -> Taken:
+        """Decide about one charge, which is nearly always all that there is, without waiting.
+
+        Args:
+            charge: the charge.
+            place: its place, as ``place_of`` says.
+        """
+        now, cost = self._clock(), charge.cost
+        if now >= self._sweep_at:
+            self._sweep(now)
+        kept = self._kept.get(place)
+        if kept is None:
+            place = self._place(charge, now, 1)
+            kept = self._kept.get(place)
+        decision, state, expires = charge.rule.decide(None if kept is None else kept[0], cost, now)
+        if cost and decision.allowed:
+            if kept is None and expires < _NEVER:
+                heappush(self._queue, (expires, place))
+            self._kept[place] = state, expires
+        return Taken(charge, decision, place)
 
     async def give_back(self, taken: Sequence[Taken]) -> None:
         """Undo charges."""
@@ -154,7 +175,7 @@ class MemoryHome:
                 self._kept[place] = (None, expires)
 
     def _place(self, charge: Charge, now: float, wanted: int) -> str:
-        place = f"{charge.name}\n{charge.key}"
+        place = place_of(charge)
         if place in self._kept or len(self._kept) + wanted <= self._max_entries:
             return place
         self._purge(now)
@@ -174,7 +195,7 @@ class MemoryHome:
         return charge.rule.decide(None if kept is None else kept[0], charge.cost, now)
 
     def _keep(self, place: str, step: Step) -> None:
-        if place not in self._kept and step.expires < float("inf"):
+        if place not in self._kept and step.expires < _NEVER:
             heappush(self._queue, (step.expires, place))
         self._kept[place] = (step.state, step.expires)
 

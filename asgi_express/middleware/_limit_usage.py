@@ -6,7 +6,8 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from asgi_express._units import parse_duration
 from asgi_express.middleware._limit_homes import Home, Taken
@@ -14,7 +15,10 @@ from asgi_express.middleware._limit_keys import KeySpec, shown
 from asgi_express.middleware._limits import ALGORITHMS, WINDOWED, Concurrency, Rule, TokenBucket
 from asgi_express.types import Duration, Scope
 
-__all__ = ["HEADERS", "Limit", "RateLimitUsage", "limit_headers"]
+__all__ = ["HEADERS", "USAGE", "Limit", "RateLimitUsage", "limit_headers"]
+
+USAGE = "asgi_express.ratelimit"
+"""The scope key of the :class:`RateLimitUsage` of a request."""
 
 HEADERS = ("legacy", "draft-6", "draft-8")
 
@@ -148,6 +152,8 @@ class RateLimitUsage:
             await self._home.give_back(costly)
 
 
+_Pair: TypeAlias = tuple[bytes, bytes]
+
 _LEGACY = (b"x-ratelimit-limit", b"x-ratelimit-remaining", b"x-ratelimit-reset")
 _DRAFT = (b"ratelimit-limit", b"ratelimit-remaining", b"ratelimit-reset")
 
@@ -166,20 +172,31 @@ def limit_headers(
         return pairs
     if generation == "draft-8":
         return [*pairs, *_draft_8(taken)]
-    limit, remaining, reset = _LEGACY if generation == "legacy" else _DRAFT
-    if limit in [name.lower() for name, _ in present]:
-        return pairs
     tightest = taken[0] if len(taken) == 1 else min(taken, key=_tightness)
     rule, decision = tightest.charge.rule, tightest.decision
-    window = b"%d" % math.ceil(rule.window)
-    pairs += [
-        (limit, b"%d" % rule.requests),
+    (limit, remaining, reset), quota, window = _constant(generation, rule.requests, rule.window)
+    for name, _ in present:
+        if name.lower() == limit:
+            return pairs
+    full, retry = decision.full, decision.retry
+    pairs += (
+        quota,
         (remaining, b"%d" % decision.remaining),
-        (reset, b"%d" % math.ceil(max(decision.full, decision.retry))),
-    ]
-    if generation == "legacy":
-        return [*pairs, (b"x-ratelimit-window", window)]
-    return [*pairs, (b"ratelimit-policy", b"%d;w=%s" % (rule.requests, window))]
+        (reset, b"%d" % math.ceil(full if full > retry else retry)),
+        window,
+    )
+    return pairs
+
+
+@lru_cache(maxsize=256)
+def _constant(generation: str, requests: int, window: float) -> tuple[tuple[bytes, ...], _Pair, _Pair]:
+    """Return what every answer of a limit says: the names of its headers, the first and the last of them."""
+    names = _LEGACY if generation == "legacy" else _DRAFT
+    seconds = math.ceil(window)
+    last = (b"x-ratelimit-window", b"%d" % seconds)
+    if generation != "legacy":
+        last = (b"ratelimit-policy", b"%d;w=%d" % (requests, seconds))
+    return names, (names[0], b"%d" % requests), last
 
 
 def _tightness(taken: Taken) -> tuple[bool, float, int]:

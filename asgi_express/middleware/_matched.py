@@ -23,13 +23,32 @@ class Matched(NamedTuple):
         resource: its name, or its path as it was written: never what a client sent.
         method: the method whose handlers run: ``GET`` for a ``HEAD`` without handlers of its own.
         public: whether it is marked as public.
-        meta: facts for the conditions of policies.
+        template: its path as it was written; ``None`` where no route is known.
+        name: its name.
+        params: what was found in the path.
+        route: its metadata.
     """
 
     resource: str
     method: str
     public: bool
-    meta: Mapping[str, Any]
+    template: str | None = None
+    name: str | None = None
+    params: Mapping[str, Any] | None = None
+    route: Mapping[str, Any] = {}
+
+    @property
+    def meta(self) -> Mapping[str, Any]:
+        """Facts for the conditions of policies."""
+        if self.template is None:
+            return {"method": self.method}
+        return {
+            "method": self.method,
+            "template": self.template,
+            "name": self.name,
+            "params": self.params or {},
+            "route": self.route,
+        }
 
 
 class Unmatched(NamedTuple):
@@ -103,9 +122,10 @@ def _ours(scope: Scope, record: RouteMatch) -> Matched:
     method = method_of(scope)
     if method == "HEAD" and "HEAD" not in record.methods:
         method = "GET"
-    template = record.template
-    meta = _facts(method, template, record.name, record.meta, scope.get("path_params"))
-    return Matched(record.name or template, method, record.meta.get("public") is True, meta)
+    route, template = record.route, record.template
+    name, meta = route.name, route.meta
+    # All by position: it is made for every request.
+    return Matched(name or template, method, meta.get("public") is True, template, name, scope.get("path_params"), meta)
 
 
 def _theirs(scope: Scope, place: Destination) -> Matched:
@@ -114,11 +134,5 @@ def _theirs(scope: Scope, place: Destination) -> Matched:
     if method == "HEAD" and (methods is None or "GET" in methods):
         method = "GET"
     marked = (place.endpoint,) if place.endpoint is not None else place.direct
-    meta = _facts(method, template, getattr(route, "name", None), {}, place.params)
-    return Matched(template, method, any(is_public(each) for each in marked), meta)
-
-
-def _facts(
-    method: str, template: str, name: str | None, route: Mapping[str, Any], params: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    return {"method": method, "template": template, "name": name, "params": params or {}, "route": route}
+    is_marked = any(is_public(each) for each in marked)
+    return Matched(template, method, is_marked, template, getattr(route, "name", None), place.params)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
 
+from asgi_express._memo import Memo
 from asgi_express._scope import next_app
 from asgi_express._units import parse_bytes
 from asgi_express.errors import MisuseError
@@ -23,22 +21,23 @@ from asgi_express.middleware._compress_rules import (
     coded_headers,
     compressible,
     examine,
+    plain_accept,
     read_request,
     varied,
     with_sent_tag,
 )
-from asgi_express.middleware._encoders import CODINGS, Coding, Encoder, Work, codings, encode, installed
+from asgi_express.middleware._compress_threads import in_thread
+from asgi_express.middleware._encoders import CODINGS, Coding, Encoder, codings, encode, installed
+from asgi_express.middleware._turn import Turn
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send, Size
 
 __all__ = ["COMPRESSIBLE", "Compress"]
 
-_Result = TypeVar("_Result")
-
-# Its own, so that large answers do not keep files and handlers waiting for a thread. None starts before it is needed.
-_threads = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "asgi-express-compress")
-
 # Bytes that are hashed on the event loop: 1 ms.
 _MAX_HASHED = 1024 * 1024
+
+# Values of Accept-Encoding that are remembered, and the bytes of the longest.
+_KEPT, _MAX_KEPT = 256, 256
 
 # Bytes of padding: more would cost more than compression saves.
 _MAX_PADDING = 4096
@@ -125,6 +124,7 @@ class Compress:
         self._codings = codings(names, level, levels)
         self._names = names
         self._choose = chooser(names)
+        self._asked: Memo[bytes, tuple[Request, Choice]] = Memo(_KEPT)
         self._min_length = parse_bytes(min_length)
         self._is_compressible = compressible(types)
         self._padding = parse_bytes(breach_padding)
@@ -142,9 +142,14 @@ class Compress:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = read_request(scope["headers"], self._names)
-        choice = self._choose(request.accept_encoding)
+        accept = plain_accept(scope["headers"])
+        request, choice = (
+            self._read(scope["headers"]) if accept is None else self._asked.get(accept) or self._remember(accept)
+        )
         is_wanted = choice.coding is not None and not request.no_transform and scope["method"] != "HEAD"
+        if not is_wanted and request.headers is None and not request.tags:
+            await self.app(scope, receive, _varying(send))
+            return
         answer = _Answer(self, request, choice, send, is_wanted=is_wanted)
         if request.headers is None:
             await self.app(scope, receive, answer.send)
@@ -155,7 +160,27 @@ class Compress:
             finally:
                 # What an app leaves in its scope, such as the route, is looked for in ours.
                 scope.update((key, value) for key, value in inner.items() if key != "headers")
-        await answer.end()
+        if answer.is_held:
+            await answer.release()
+
+    def _read(self, headers: Pairs) -> tuple[Request, Choice]:
+        request = read_request(headers, self._names)
+        return request, self._choose(request.accept_encoding)
+
+    def _remember(self, accept: bytes) -> tuple[Request, Choice]:
+        read = self._read([(b"accept-encoding", accept)])
+        return self._asked.keep(accept, read) if len(accept) <= _MAX_KEPT else read
+
+
+def _varying(send: Send) -> Send:
+    """Return a ``send`` for an answer that nobody compresses: it varies by what is accepted all the same."""
+
+    async def send_varied(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": varied(message.get("headers", ()))}
+        await send(message)
+
+    return send_varied
 
 
 class _Answer:
@@ -163,9 +188,9 @@ class _Answer:
 
     __slots__ = (
         "_choice",
+        "_coding",
         "_encoder",
         "_found",
-        "_is_wanted",
         "_options",
         "_request",
         "_send",
@@ -181,35 +206,30 @@ class _Answer:
         self._options = options
         self._request = request
         self._choice = choice
-        self._is_wanted = is_wanted
+        self._coding = options._codings[choice.coding] if is_wanted and choice.coding else None
         self._send = send
         self._stage = _AHEAD
         self._encoder: Encoder | None = None
-        self._turn: asyncio.Lock | None = None
+        self._turn: Turn | None = None
 
     async def send(self, message: Message) -> None:
         """Take a message of the app."""
-        kind = message["type"]
-        if self._stage == _AHEAD and kind == "http.response.start":
-            await self._begin(message)
-        elif self._stage in (_AHEAD, _PLAIN):
+        kind, stage = message["type"], self._stage
+        if stage == _AHEAD and kind == "http.response.start":
+            start = self._begin(message)
+            if start is not None:
+                await self._send(start)
+        elif stage in (_AHEAD, _PLAIN):
             await self._send(message)
         elif kind == "http.response.body":
-            # An app may send from several tasks; while one piece is in a thread, the next one has to wait.
-            if self._turn is None:
-                if self._stage == _HELD and self._is_small_whole(message):
-                    await self._answer(message, self._at_once(message.get("body", b"")))
-                    return
-                self._turn = asyncio.Lock()
-            async with self._turn:
-                try:
-                    await self._take(message)
-                except BaseException:  # of the encoder, of a client that has left, or cancelled
-                    if self._stage == _CODED:
-                        self._encoder, self._stage = None, _BROKEN
-                    raise
-        elif self._stage == _HELD:
-            await self._release()
+            answer = self._at_once(message) if stage == _HELD and self._turn is None else None
+            if answer is None:
+                await self._take_in_turn(message)
+            else:
+                await self._send(answer[0])
+                await self._send(answer[1])
+        elif stage == _HELD:
+            await self.release()
             await self._send(message)
         elif kind in ("http.response.pathsend", "http.response.zerocopysend"):
             msg = f"Compress: {kind} in the middle of a compressed body; Content-Encoding: identity leaves it alone"
@@ -217,45 +237,59 @@ class _Answer:
         else:
             await self._send(message)
 
-    async def end(self) -> None:
-        """Send what waits for a body that never came: the server has something to say about that."""
-        if self._stage == _HELD:
-            await self._release()
+    async def _take_in_turn(self, message: Message) -> None:
+        """Take a piece. An app may send from several tasks; while one is in a thread, the next one has to wait."""
+        turn = self._turn = self._turn or Turn()
+        if turn.is_taken:
+            await turn.wait()
+        turn.is_taken = True
+        try:
+            await (self._piece(message) if self._stage == _CODED else self._take(message))
+        except BaseException:  # of the encoder, of a client that has left, or cancelled
+            if self._stage == _CODED:
+                self._encoder, self._stage = None, _BROKEN
+            raise
+        finally:
+            turn.leave()
 
-    async def _begin(self, message: Message) -> None:
+    @property
+    def is_held(self) -> bool:
+        """Whether the start of the answer still waits for its body."""
+        return self._stage == _HELD
+
+    async def release(self) -> None:
+        """Send the start as it came; where the body never does, the server has something to say about that."""
+        await self._send(self._started(self._found.headers, _PLAIN))
+
+    def _begin(self, message: Message) -> Message | None:
+        """Take the start; return it where it need not wait for the body."""
         self._start = message
         headers = message.get("headers", ())
-        if self._is_wanted and self._is_for_us(examine(message["status"], headers)):
-            self._stage = _HELD
-            return
+        options = self._options
+        if self._coding is not None:
+            found = self._found = examine(message["status"], headers)
+            is_short = found.length is not None and self._is_too_short(found.length)
+            if not found.is_fixed and not is_short and options._is_compressible(found.content_type):
+                self._stage = _HELD
+                return None
         headers = varied(headers)
         if message["status"] == 304 and self._request.tags:
-            sent, names = self._request.tags, self._options._names
-            headers = with_sent_tag(headers, sent, names, self._choice.coding, exact=not self._options._padding)
-        await self._send_start(headers, _PLAIN)
+            sent, names = self._request.tags, options._names
+            headers = with_sent_tag(headers, sent, names, self._choice.coding, exact=not options._padding)
+        return self._started(headers, _PLAIN)
 
-    def _is_for_us(self, found: Found) -> bool:
-        self._found = found
-        return not (
-            found.is_fixed or self._is_too_short(found.length) or not self._options._is_compressible(found.content_type)
-        )
+    def _is_too_short(self, length: int) -> bool:
+        return length < self._options._min_length and not self._choice.is_needed
 
-    def _is_too_short(self, length: int | None) -> bool:
-        return length is not None and length < self._options._min_length and not self._choice.is_needed
-
-    async def _send_start(self, headers: Pairs, stage: int) -> None:
+    def _started(self, headers: Pairs, stage: int) -> Message:
+        """Go on to a stage; return the start with which it begins."""
         self._stage = stage
-        await self._send({**self._start, "headers": headers})
-
-    async def _release(self) -> None:
-        await self._send_start(self._found.headers, _PLAIN)
+        return {**self._start, "headers": headers}
 
     async def _take(self, message: Message) -> None:
-        """Take a piece of the body; whether it is the first may have changed while it waited."""
+        """Take what is no piece of a stream under way; what it is may have changed while it waited."""
         if self._stage == _HELD:
             await self._first(message)
-        elif self._stage == _CODED:
-            await self._piece(message)
         elif self._stage == _BROKEN:
             # For an app that goes on after its client has left: nothing to decode, and no end that looks like one.
             await self._send({**message, "body": b"", "more_body": True})
@@ -265,51 +299,50 @@ class _Answer:
     async def _first(self, message: Message) -> None:
         body: bytes = message.get("body", b"")
         if not self._is_whole(message):
-            coding = self._coding
-            self._encoder = coding.encoder(None, self._draw())
-            await self._send_start(self._headers(None), _CODED)
+            self._encoder = self._made.encoder(None, self._draw())
+            await self._send(self._started(self._headers(None), _CODED))
             await self._piece(message)
             return
         coded = b""
         if body and not self._is_too_short(len(body)):
             coded = await self._whole(body)
-        await self._answer(message, coded)
+        start, message = self._finished(message, coded)
+        await self._send(start)
+        await self._send(message)
 
     def _is_whole(self, message: Message) -> bool:
         # BaseHTTPMiddleware of Starlette, for one, announces more after all that there is.
         return not message.get("more_body", False) or self._found.length == len(message.get("body", b""))
 
-    def _is_small_whole(self, message: Message) -> bool:
-        """Tell whether there is nothing to wait for, which is so for most answers: no lock and no thread."""
-        small = len(message.get("body", b"")) <= self._coding.inline
-        return small and self._options._cache is None and self._is_whole(message)
-
-    def _at_once(self, body: bytes) -> bytes:
-        if not body or self._is_too_short(len(body)):
-            return b""
-        return encode(self._coding.encoder(len(body), self._draw()), body, last=True)
-
-    async def _answer(self, message: Message, coded: bytes) -> None:
-        """Send a whole body, coded if that is of use."""
+    def _at_once(self, message: Message) -> tuple[Message, Message] | None:
+        """Return the whole answer if there is nothing to wait for, as for most: no lock and no thread."""
         body: bytes = message.get("body", b"")
-        if not coded or (len(coded) >= len(body) and not self._choice.is_needed):
-            await self._release()
-            await self._send(message)
-            return
+        size, coding, options = len(body), self._made, self._options
+        if size > coding.inline or options._cache is not None or not self._is_whole(message):
+            return None
+        if not size or self._is_too_short(size):
+            return self._finished(message, b"")
+        if options._padding:
+            return self._finished(message, coding.encoder(size, self._draw()).finish(body))
+        return self._finished(message, coding.whole(body))
+
+    def _finished(self, message: Message, coded: bytes) -> tuple[Message, Message]:
+        """Return the start and the whole body, coded if that is of use."""
+        if not coded or (len(coded) >= len(message["body"]) and not self._choice.is_needed):
+            return self._started(self._found.headers, _PLAIN), message
         # With trailers HTTP/1.1 needs chunks, so no length.
         length = None if self._start.get("trailers", False) else len(coded)
-        await self._send_start(self._headers(length), _PLAIN)
-        await self._send({**message, "body": coded})
+        return self._started(self._headers(length), _PLAIN), {**message, "body": coded}
 
     async def _whole(self, body: bytes) -> bytes:
-        coding = self._coding
+        coding = self._made
         cache = None if self._found.is_private else self._options._cache
         key = None
         if cache is not None:
             key = (
                 cache.key(coding.name, body)
                 if len(body) <= _MAX_HASHED
-                else await _in_thread(lambda _: Cache.key(coding.name, body))
+                else await in_thread(lambda _: Cache.key(coding.name, body))
             )
             kept = cache.get(key)
             if kept is not None:
@@ -318,9 +351,7 @@ class _Answer:
         if len(body) <= coding.inline:
             coded = encode(coding.encoder(len(body), padding), body, last=True)
         else:
-            coded = await _in_thread(
-                lambda work: encode(coding.encoder(len(body), padding), body, last=True, work=work)
-            )
+            coded = await in_thread(lambda work: encode(coding.encoder(len(body), padding), body, last=True, work=work))
         if cache is not None and key is not None and len(coded) < len(body):
             cache.put(key, coded)
         return coded
@@ -330,39 +361,29 @@ class _Answer:
         is_last = not message.get("more_body", False)
         encoder = self._encoder
         assert encoder is not None  # noqa: S101 - there is one while a stream is being compressed
-        coded: bytes
-        if not body and not is_last:
-            coded = body
-        elif len(body) <= self._coding.inline_piece:
-            coded = encode(encoder, body, last=is_last)
+        if len(body) > self._made.inline_piece:
+            coded = await in_thread(lambda work: encode(encoder, body, last=is_last, work=work))
+        elif is_last:
+            coded = encoder.finish(body)
         else:
-            coded = await _in_thread(lambda work: encode(encoder, body, last=is_last, work=work))
+            coded = encoder.flush(body) if body else b""
         if is_last:
             self._encoder, self._stage = None, _PLAIN
         await self._send({**message, "body": coded})
 
     @property
-    def _coding(self) -> Coding:
-        assert self._choice.coding is not None  # noqa: S101 - nothing is held or compressed without one
-        return self._options._codings[self._choice.coding]
+    def _made(self) -> Coding:
+        """What the body is made into."""
+        assert self._coding is not None  # noqa: S101 - nothing is held or compressed without one
+        return self._coding
 
     def _headers(self, length: int | None) -> Pairs:
-        return coded_headers(self._found.headers, self._coding.name, length, exact=not self._options._padding)
+        return coded_headers(self._found.headers, self._made.name, length, exact=not self._options._padding)
 
     def _draw(self) -> int:
         """Return how many bytes of padding this answer gets."""
         most = self._options._padding
         return secrets.randbelow(most) + 1 if most else 0
-
-
-async def _in_thread(function: Callable[[Work], _Result]) -> _Result:
-    """Run a function in a thread; who is cancelled meanwhile does not wait for it."""
-    work = Work()
-    try:
-        return await asyncio.get_running_loop().run_in_executor(_threads, function, work)
-    except BaseException:
-        work.is_wanted = False
-        raise
 
 
 def _checked(encodings: Sequence[str]) -> tuple[str, ...]:

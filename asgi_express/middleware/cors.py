@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from posixpath import normpath
-from typing import Any
 from urllib.parse import unquote
 
 from asgi_express._flags import check_flags
@@ -140,7 +139,8 @@ class CORS:
             asked = read_preflight(headers, origin)
             if asked is not None:
                 status, answer, reason = policy.preflight(asked, allowed=allowed)
-                await self._answer(scope, send, status, answer, reason)
+                refused = self._explain(scope, send, status, answer, reason) if reason else None
+                await (refused or respond(scope, send, status, answer))
                 return
         additions = policy.additions
         vary = not policy.is_static
@@ -156,12 +156,11 @@ class CORS:
 
         await self.app(scope, receive, send_marked)
 
-    async def _answer(self, scope: Scope, send: Send, status: int, headers: Any, reason: str) -> None:
-        if not reason:
-            await respond(scope, send, status, headers)
-            return
+    async def _explain(
+        self, scope: Scope, send: Send, status: int, given: Iterable[tuple[bytes, bytes]], reason: str
+    ) -> None:
         _log.debug("%a: the preflight is refused: %s", scope["path"], reason)
-        body = b""
+        body, headers = b"", list(given)
         if self._debug:
             headers.append((b"x-cors-reason", reason.encode("ascii")))
             if status != 204:

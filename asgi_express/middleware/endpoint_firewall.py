@@ -137,7 +137,7 @@ class EndpointFirewall(Firewall):
         if isinstance(found, Matched):
             if found.public:
                 return self._verdict(scope, found.resource, found.method, allowed=True, reason="public")
-            return self._decide(scope, found.resource, found.method, found.meta)
+            return self._decide(scope, found.resource, found)
         if found.kind == "unknown":
             self._advise(found.why)
         why = _WHY.get(found.kind, found.why)

@@ -90,14 +90,17 @@ class ResourceFirewall(Firewall):
         self._target = target
 
     def _find(self, scope: Scope) -> Matched | Unmatched:
+        if scope.get("method", "").upper() != "HEAD" and self._is_settled(scope, self._target):
+            # Where the route matters to no condition it is not looked for: 2 us.
+            return Matched(self._target, method_of(scope), public=False)
         found = find(scope, self.app, self)
         # Where the next route is not known yet, the one around this, if there is one, still tells its parameters.
         return found if isinstance(found, Matched) else matched(scope) or Unmatched("unknown")
 
     def _verdict_on_found(self, scope: Scope, found: Matched | Unmatched) -> Verdict:
         if isinstance(found, Matched):
-            return self._decide(scope, self._target, found.method, found.meta)
+            return self._decide(scope, self._target, found)
         method = method_of(scope)
         if method == "HEAD":  # what denies GET must not be passed by asking for the headers
             method = "GET"
-        return self._decide(scope, self._target, method, {"method": method})
+        return self._decide(scope, self._target, Matched(self._target, method, public=False))

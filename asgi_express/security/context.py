@@ -10,9 +10,10 @@ from typing import Any
 from asgi_express.security.actor import Actor
 from asgi_express.security.scope import Scope
 
-__all__ = ["acting", "can", "current_actor"]
+__all__ = ["CURRENT", "acting", "can", "current_actor"]
 
-_CURRENT: ContextVar[tuple[Actor | None, Scope | None]] = ContextVar("asgi_express.security", default=(None, None))
+CURRENT: ContextVar[tuple[Actor | None, Scope | None]] = ContextVar("asgi_express.security", default=(None, None))
+"""Who acts, and with which policies; for the middleware, which spares the 0.5 us of a generator."""
 
 
 def current_actor() -> Actor | None:
@@ -23,7 +24,7 @@ def current_actor() -> Actor | None:
         with acting(Actor("ada"), None):
             current_actor()  # -> Actor("ada")
     """
-    return _CURRENT.get()[0]
+    return CURRENT.get()[0]
 
 
 def can(action: str, resource: str, meta: Mapping[str, Any] | None = None) -> bool:
@@ -37,7 +38,7 @@ def can(action: str, resource: str, meta: Mapping[str, Any] | None = None) -> bo
             can("read", "article:7")  # -> True
         can("read", "article:7")  # -> False
     """
-    actor, scope = _CURRENT.get()
+    actor, scope = CURRENT.get()
     if actor is None or scope is None:
         return False
     return scope.evaluate(actor, action, resource, meta or {}) == "allow"
@@ -52,8 +53,8 @@ def acting(actor: Actor | None, scope: Scope | None) -> Iterator[None]:
         with acting(Actor("nightly job"), policies.scope("jobs")):
             current_actor()  # -> Actor("nightly job")
     """
-    token = _CURRENT.set((actor, scope))
+    token = CURRENT.set((actor, scope))
     try:
         yield
     finally:
-        _CURRENT.reset(token)
+        CURRENT.reset(token)

@@ -153,10 +153,10 @@ class JWTValidator:
             return None
         try:
             actor: Any = self._to_actor(claims)
-            if inspect.isawaitable(actor):
+            if not isinstance(actor, Actor) and inspect.isawaitable(actor):
                 actor = await actor
             scope: Any = None if self._to_scope is None else self._to_scope(claims)
-            if inspect.isawaitable(scope):
+            if scope is not None and inspect.isawaitable(scope):
                 scope = await scope
         except (LookupError, TypeError, ValueError, RecursionError):  # the last one: claims as deep as JSON goes
             _log.warning("a JWT of %a is refused: its claims do not fit", str(claims.get("sub"))[:300], exc_info=True)
@@ -186,9 +186,9 @@ class JWTValidator:
         return claims
 
     def _check(self, claims: Claims) -> None:
-        missing = sorted(name for name in self._required if claims.get(name) is None)
+        missing = [name for name in self._required if claims.get(name) is None]
         if missing:
-            raise Refused(f"it says nothing of {', '.join(missing)}")
+            raise Refused(f"it says nothing of {', '.join(sorted(missing))}")
         for name in _TEXTS:
             if name in claims and (not isinstance(claims[name], str) or not claims[name]):
                 raise Refused(f"its {name} is no text")

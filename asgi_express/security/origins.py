@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias, cast
 
+from asgi_express._memo import Memo
 from asgi_express.security._public_suffixes import is_public_suffix
 from asgi_express.types import Scope
 
@@ -31,6 +32,10 @@ _ENTRY = re.compile(
 )
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _SECURE = {"ws": "http", "wss": "https"}
+
+# Answers that are kept, and the characters of the longest origin: a quarter of a MiB.
+_KEPT, _MAX_KEPT = 1024, 128
+_UNKNOWN: Any = object()
 
 _PROBE = "https://origin-probe.invalid"
 
@@ -113,6 +118,7 @@ class OriginPolicy:
             else:
                 self._refuse(f"an origin is text, a compiled regular expression or a function, not {entry!r}")
         self._exact, self._patterns = frozenset(exact), tuple(patterns)
+        self._known: Memo[str, bool | None] = Memo(_KEPT)
 
     # -- asking
 
@@ -131,12 +137,24 @@ class OriginPolicy:
             return True
         if self.any and not self.credentials:
             return origin != ""
+        # Most answers depend on the origin alone: 1 us and more to find out, 0.1 to remember.
+        known = self._known.get(origin, _UNKNOWN)
+        return self._look_up(origin, scope) if known is _UNKNOWN else known
+
+    def _look_up(self, origin: str, scope: Scope | None) -> bool | None:
         parts = _ORIGIN.match(origin)
         if parts is None:
             return False  # "null", where it is listed, is among the exact ones
         scheme, host, port = parts.groups()
         if self._has_self and scope is not None and _is_same(scheme, host, port, scope):
             return True
+        settled = self._settle(origin, scheme, host, port)
+        if not self._has_self and len(origin) <= _MAX_KEPT:
+            self._known.keep(origin, settled)
+        return settled
+
+    def _settle(self, origin: str, scheme: str, host: str, port: str | None) -> bool | None:
+        """Decide by the origin alone."""
         if scheme == "http" and "insecure" not in self._tolerated and not _is_loopback(host):
             return False
         if self.any or any(pattern.fits(scheme, host, port) for pattern in self._patterns):

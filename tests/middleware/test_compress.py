@@ -33,6 +33,7 @@ from asgi_express.middleware._compress_rules import (
     read_request,
     with_sent_tag,
 )
+from asgi_express.middleware._compress_threads import in_thread
 from asgi_express.middleware._encoders import CODINGS
 from asgi_express.middleware.compress import COMPRESSIBLE, Compress
 from tests.asgi import Answer, Socket, ask, http_scope
@@ -842,14 +843,13 @@ async def test_the_event_loop_goes_on_while_a_large_body_is_compressed(is_whole:
 def gate(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """Work in threads does not begin before the gate is opened."""
     opened, works = asyncio.Event(), []
-    run = compress_module._in_thread
 
     async def waiting(function: Any) -> Any:
         works.append(function)
         await opened.wait()
-        return await run(function)
+        return await in_thread(function)
 
-    monkeypatch.setattr(compress_module, "_in_thread", waiting)
+    monkeypatch.setattr(compress_module, "in_thread", waiting)
 
     def open_it() -> int:
         opened.set()
@@ -894,7 +894,7 @@ async def test_work_that_nobody_waits_for_is_given_up() -> None:
         loop.call_soon_threadsafe(begun.set)
         go_on.wait(10)
 
-    task = asyncio.create_task(compress_module._in_thread(function))
+    task = asyncio.create_task(in_thread(function))
     await begun.wait()
     assert works[0].is_wanted
     task.cancel()

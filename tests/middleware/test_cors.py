@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -227,6 +227,51 @@ async def test_a_refused_preflight_says_why_in_development_and_in_the_log(
 async def test_what_is_no_preflight_goes_to_the_app(method: str, headers: Any) -> None:
     answer = await ask(CORS(Inner(), allow_origins=APP), "/", method, headers=headers)
     assert answer.text == "inner"
+
+
+ASKED = st.fixed_dictionaries(
+    {
+        "origin": st.sampled_from([APP, EVIL, "https://a.app.example.com", "http://app.example.com", "null", "é"]),
+        "method": st.sampled_from(["PUT", "PATCH", "put", "a b"]),
+    },
+    optional={
+        "headers": st.sampled_from(["authorization", "authorization,x-a", "X-A , authorization", "a b", "," * 300]),
+        "private_network": st.sampled_from(["true", "false"]),
+    },
+)
+OPTIONS: list[dict[str, Any]] = [
+    {"allow_origins": [APP, "https://*.app.example.com"], "allow_methods": ["PUT"], "debug": True},
+    {"allow_origins": "*", "allow_methods": "*", "allow_headers": "*", "debug": True},
+    {"allow_origins": [re.compile(r"https://.*\.example\.com")], "allow_credentials": True, "expose_headers": "X-A"},
+    {"allow_origins": [lambda origin: origin == EVIL], "allow_headers": "*", "allow_private_network": True},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=range(len(OPTIONS)))
+@settings(deadline=None)
+@given(asked=st.lists(ASKED, max_size=10))
+async def test_no_preflight_is_answered_with_what_another_one_asked(options: Any, asked: Any) -> None:
+    one_for_all = CORS(Inner(), **options)
+    for ask_for in [*asked, *reversed(asked)]:
+        answers = [await preflight(app, **ask_for) for app in (one_for_all, CORS(Inner(), **options))]
+        assert (answers[0].status, answers[0].headers, answers[0].body) == (
+            answers[1].status,
+            answers[1].headers,
+            answers[1].body,
+        )
+
+
+async def test_what_is_remembered_of_preflights_is_bounded_whatever_they_ask() -> None:
+    policy = CORSPolicy(allow_origins="https://*.example.com")
+    app = CORS(Inner(), policies={"/": policy})
+    for number in range(1500):
+        assert (await preflight(app, f"https://{number}.example.com", f"M{number}")).status == 204
+    assert 0 < len(policy._verdicts) <= 512
+    assert 0 < len(policy.origins._known) <= 1024
+    policy._verdicts.clear()
+    policy.origins._known.clear()
+    assert (await preflight(app, f"https://{'a' * 200}.example.com", "PUT", headers="x" * 200)).status == 204
+    assert (len(policy._verdicts), len(policy.origins._known)) == (0, 0)
 
 
 @given(st.text(st.sampled_from('ab-,: \t"\r\nÄ'), max_size=60))

@@ -70,6 +70,15 @@ MISTAKES: dict[str, tuple[Any, list[dict[str, Any]], str]] = {
 }
 
 
+async def test_a_proxy_that_comes_late_is_told_of_soon(caplog: pytest.LogCaptureFixture) -> None:
+    app = limit()
+    await come(app, *[{"client": LOCAL}] * 2000)  # a health check, say
+    assert caplog.records == []
+    await come(app, *[{"client": LOCAL, "headers": MANY[0]}] * 64)
+    assert len(caplog.records) == 1
+    assert PROXY in caplog.text
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 async def test_a_mistake_is_told_once_with_what_to_do(mistake: str, caplog: pytest.LogCaptureFixture) -> None:
     app, requests, words = MISTAKES[mistake]

@@ -7,8 +7,20 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from asgi_express.middleware._limits import SLOTS, Concurrency, FixedWindow, Rule, SlidingWindow, Step, TokenBucket
+from asgi_express.middleware._limits import (
+    GRAIN,
+    SLOTS,
+    Concurrency,
+    Decision,
+    FixedWindow,
+    Rule,
+    SlidingWindow,
+    Step,
+    TokenBucket,
+)
 
 
 class Driver:
@@ -204,3 +216,32 @@ def test_what_is_under_way_does_not_expire() -> None:
     assert driver.told() == (0, 1, 1, 1)
     assert driver.last is not None
     assert driver.last.expires == math.inf
+
+
+def gcra(rule: TokenBucket, state: tuple[float, float] | None, cost: int, now: float) -> Step:
+    """Decide as the bucket does, in the words of mathematics."""
+    level, at = state or (0.0, now)
+    level = max(0.0, level - max(0.0, now - at) / rule.interval)
+    allowed = level + cost <= rule.capacity + GRAIN
+    retry = 0.0 if allowed else rule.window if cost > rule.capacity else (level + cost - rule.capacity) * rule.interval
+    level += cost if allowed else 0
+    room = rule.capacity - level
+    remaining = max(0, math.floor(room + GRAIN))
+    full, more = level * rule.interval, min(level, remaining + 1 - room) * rule.interval
+    return Step(Decision(allowed, remaining, more, full, retry, now), (level, now), now + full)
+
+
+@given(
+    st.integers(1, 1000),
+    st.sampled_from([0.001, 1.0, 60.0, 86400.0]),
+    st.integers(1, 100),
+    st.lists(st.tuples(st.floats(-1, 5) | st.just(0.0), st.integers(0, 120)), max_size=40),
+)
+def test_the_bucket_is_what_its_mathematics_say(requests: int, window: float, burst: int, asked: Any) -> None:
+    rule = TokenBucket(requests, window, burst)
+    state, now = None, 1000.0
+    for wait, cost in asked:
+        now += wait
+        step = rule.decide(state, cost, now)
+        assert step == gcra(rule, state, cost, now)
+        state = step.state

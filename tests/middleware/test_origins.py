@@ -308,3 +308,24 @@ async def test_a_builtin_that_does_not_tell_its_parameters_is_asked_for_the_orig
 )
 def test_several_origin_headers_are_no_origin(headers: list[bytes], origin: str | None) -> None:
     assert origin_of([(b"host", b"x"), *((b"origin", value) for value in headers)]) == origin
+
+
+ORIGINS = st.sampled_from(
+    [APP, "https://a.example.org", "http://a.example.org", "https://x.test", "null", "", "not one", "https://localhost"]
+)
+POLICIES: list[dict[str, Any]] = [
+    {"origins": [APP, "https://*.example.org", re.compile(r"https://x\.test")]},
+    {"origins": ["self", "https://*.example.org"]},
+    {"origins": ["http://*.example.org", lambda origin: origin == APP], "tolerate": ["insecure"]},
+    {"origins": "*"},
+    {"origins": "*", "credentials": True, "tolerate": ["any"]},
+]
+
+
+@pytest.mark.parametrize("options", POLICIES, ids=range(len(POLICIES)))
+@given(asked=st.lists(st.tuples(ORIGINS, st.sampled_from(["localhost", "x.test", "app.example.com"])), max_size=12))
+def test_an_answer_that_is_remembered_is_that_of_a_policy_that_has_forgotten(options: Any, asked: Any) -> None:
+    policy = OriginPolicy(**options)
+    for origin, host in [*asked, *reversed(asked)]:
+        scope = http_scope(headers={"host": host})
+        assert policy.settled(origin, scope) is OriginPolicy(**options).settled(origin, scope)

@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from asgi_express.middleware.ratelimit import USAGE, Limit, RateLimit
 from asgi_express.stores import MemoryStore
@@ -186,6 +188,44 @@ async def test_another_app_can_answer_and_the_headers_are_added() -> None:
     await statuses(app, 2)
     answer = await ask(app)
     assert (answer.status, answer.text, answer.headers) == (420, "calm", {"retry-after": "30"})
+
+
+# -- one limit is decided without waiting
+
+VISITS = st.lists(
+    st.tuples(st.sampled_from(["10.0.0.1", "10.0.0.2", "2001:db8::1", ""]), st.sampled_from(["", "a", "b" * 99])),
+    max_size=30,
+)
+
+
+@pytest.mark.parametrize("algorithm", ["token_bucket", "sliding_window", "fixed_window"])
+@pytest.mark.parametrize("headers", ["legacy", "draft-6", "draft-8"])
+@settings(deadline=None)
+@given(visits=VISITS)
+async def test_it_says_what_the_same_limit_says_that_might_have_to_wait(
+    algorithm: str, headers: Any, visits: Any
+) -> None:
+    clock = Clock()
+    options: dict[str, Any] = {"algorithm": algorithm, "clock": clock, "headers": headers, "max_entries": 3}
+    at_once = limited(key=["ip", "header:X-Key"], **options)
+    waiting = limited(key=["ip", "header:X-Key"], cost=lambda scope: 1, **options)
+    for address, key in visits:
+        clock.now += 1
+        first, second = [
+            await ask(come_from(address, app), headers={"x-key": key} if key else {}) for app in (at_once, waiting)
+        ]
+        assert (first.status, first.headers, first.body) == (second.status, second.headers, second.body)
+
+
+async def test_what_is_remembered_of_keys_is_bounded() -> None:
+    app = limited(key="header:X-Key", max_entries=100_000)
+    for number in range(2500):
+        assert (await ask(app, headers={"x-key": str(number)})).headers["x-ratelimit-remaining"] == "1"
+    assert app._only is not None
+    assert 0 < len(app._only.charges) <= 2048
+    app._only.charges.clear()
+    assert (await ask(app, headers={"x-key": "long" * 99})).headers["x-ratelimit-remaining"] == "1"
+    assert len(app._only.charges) == 0
 
 
 # -- headers

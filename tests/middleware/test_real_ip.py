@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_express import Express
@@ -26,7 +26,10 @@ async def seen(peer: Any, headers: Any = (), more: dict[str, Any] | None = None,
     async def app(scope: Any, receive: Any, send: Any) -> None:
         scopes.append(dict(scope))
 
-    await RealIP(app, **options)(http_scope(headers=headers, client=peer, **(more or {})), NOBODY, NOBODY)
+    middleware = RealIP(app, **options)
+    for _ in range(2):  # what is remembered is what was decided
+        await middleware(http_scope(headers=headers, client=peer, **(more or {})), NOBODY, NOBODY)
+    assert scopes[0] == scopes[1]
     return scopes[0]
 
 
@@ -344,6 +347,52 @@ async def test_forwarded_says_scheme_and_host_in_the_element_of_the_client() -> 
     assert (scope["scheme"], dict(scope["headers"])[b"host"]) == ("https", b"example.com:8443")
     scope = await seen(PROXY, headers, header="Forwarded", proto=False)
     assert (scope["scheme"], dict(scope["headers"])[b"host"]) == ("http", b"inner")
+
+
+# -- what is remembered
+
+ENTRIES = st.sampled_from(["198.51.100.7", "10.0.0.2", "junk", "", "2001:db8::7", "::ffff:10.0.0.3", "1.1.1.1:1"])
+LINES = st.lists(
+    st.tuples(
+        st.sampled_from(["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-other"]),
+        st.one_of(
+            st.lists(ENTRIES, max_size=4).map(", ".join), st.sampled_from(["https", "http, https", "example.com:1"])
+        ),
+    ),
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([PROXY, STRANGER, None]), LINES), max_size=12))
+async def test_no_request_is_answered_from_what_another_one_said(requests: list[Any]) -> None:
+    scopes: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scopes.append(scope)
+
+    one_for_all = RealIP(app, host=True)
+    for peer, headers in [*requests, *reversed(requests)]:
+        for middleware in (one_for_all, RealIP(app, host=True)):
+            await middleware(http_scope(headers=headers, client=peer), NOBODY, NOBODY)
+        assert scopes[-2] == scopes[-1]
+
+
+async def test_what_is_remembered_is_bounded_whatever_is_sent() -> None:
+    clients: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        clients.append(scope["client"][0])
+
+    middleware = RealIP(app)
+    for number in range(3000):
+        headers = xff(f"spoofed {number}, 198.51.{number >> 8}.{number & 255}")
+        await middleware(http_scope(headers=headers, client=PROXY), NOBODY, NOBODY)
+        assert clients[-1] == f"198.51.{number >> 8}.{number & 255}"
+    assert 0 < len(middleware._memo) <= 1024
+    middleware._memo.clear()
+    await middleware(http_scope(headers=xff("x" * 250 + ", 198.51.100.7"), client=PROXY), NOBODY, NOBODY)
+    assert (clients[-1], len(middleware._memo)) == ("198.51.100.7", 0)
 
 
 # -- the scope

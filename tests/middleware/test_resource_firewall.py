@@ -120,3 +120,26 @@ async def test_in_a_router_that_is_a_handler_conditions_see_the_route_around_it(
 def test_an_option_that_cannot_be_is_refused(options: Any) -> None:
     with pytest.raises(ValueError, match="ResourceFirewall: "):
         ResourceFirewall(**options)
+
+
+async def test_no_decision_is_told_of_somebody_else_and_so_many_are_kept() -> None:
+    told: list[Verdict] = []
+    not_eve = Policy("not eve", "access", "reports", "deny", [Condition("actor.id", "eq", "eve")])
+    reading = Policy("readers", "access", "reports")
+    firewall = ResourceFirewall(inner, target="reports", policies=[reading, not_eve], audit=told.append)
+
+    async def come(who: str, method: str = "GET") -> None:
+        scope: dict[str, Any] = {"asgi_express.actor": Actor(who)}
+        await ask(firewall, "/", method, **scope)
+
+    for who, method in [("ada", "GET"), ("eve", "GET"), ("ada", "POST"), ("eve", "POST")] * 2:
+        await come(who, method)
+        decided = (told[-1].allowed, told[-1].policy, told[-1].actor, told[-1].method)
+        assert decided == (who == "ada", "readers" if who == "ada" else "not eve", who, method)
+    for number in range(1500):
+        await come(f"user {number}")
+        assert (told[-1].actor, told[-1].resource) == (f"user {number}", "reports")
+    assert 0 < len(firewall._verdicts) <= 1024
+    firewall._verdicts.clear()
+    await come("x" * 300)
+    assert (told[-1].actor, len(firewall._verdicts)) == ("x" * 300, 0)

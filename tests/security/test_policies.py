@@ -322,6 +322,70 @@ def test_a_group_is_a_named_scope() -> None:
     assert len({READ, WRITE, READ}) == 2
 
 
+def naive(scope: Scope, action: str, resource: str, meta: Any) -> Decision:
+    """Decide as the documentation says it: every policy, one by one, and nothing remembered."""
+    applying = []
+    for policy in scope:
+        fits = any(Wildcard(each).matches(action) for each in policy.actions)
+        fits = fits and any(Wildcard(each).matches(resource) for each in policy.resources)
+        states = [each.value for each in policy.conditions if isinstance(each, Condition)]
+        if fits and all(meta.get("state") == state for state in states):
+            applying.append(policy)
+    denying = [policy.name for policy in applying if policy.effect == "deny"]
+    if denying:
+        return Decision("deny", denying[0])
+    return Decision("allow", applying[0].name) if applying else Decision("undefined", None)
+
+
+WORDS = st.sampled_from(["read", "r*", "*", "write"])
+RULES = st.lists(
+    st.builds(
+        lambda actions, resources, effect, state: (actions, resources, effect, state),
+        WORDS,
+        WORDS,
+        st.sampled_from(["allow", "deny"]),
+        st.sampled_from(["", "", "draft", "final"]),
+    ),
+    max_size=6,
+)
+ASKED = st.tuples(
+    st.sampled_from(["read", "write", "burn"]), st.sampled_from(["read", "rest", "x"]), st.sampled_from(["", "draft"])
+)
+
+
+@given(RULES, st.lists(ASKED, max_size=12))
+def test_what_is_remembered_is_what_every_policy_says_one_by_one(rules: Any, asked: Any) -> None:
+    scope = Scope(
+        Policy(str(index), actions, resources, effect, [Condition("meta.state", "eq", state)] if state else [])
+        for index, (actions, resources, effect, state) in enumerate(rules)
+    )
+    for action, resource, state in [*asked, *reversed(asked)]:
+        expected = naive(scope, action, resource, {"state": state})
+        assert scope.decide(ADA, action, resource, {"state": state}) == expected
+        settled = scope.settled(action, resource)
+        depends = any(policy.conditions for policy in scope if policy.fits(action, resource))
+        assert settled == (None if depends else expected)
+
+
+def test_what_a_scope_remembers_is_bounded_whatever_it_is_asked() -> None:
+    scope = Scope([READ, NO_DRAFTS])
+    for number in range(2000):
+        assert scope.evaluate(ADA, "read", f"article:{number}") == "allow"
+        assert scope.evaluate(ADA, "read", f"draft:{number}") == "deny"
+    assert 0 < len(scope._known) <= 512
+    scope._known.clear()
+    assert scope.evaluate(ADA, "read", "draft:" + "x" * 300) == "deny"
+    assert len(scope._known) == 0
+
+
+def test_the_scope_of_groups_is_made_once_and_so_many_are_kept() -> None:
+    policies = Policies([READ, WRITE])
+    assert policies.scope("users") is policies.scope("users")
+    for number in range(1, 200):
+        assert policies.scope(*["users"] * number) == Scope([READ])
+    assert len(policies._scopes) <= 64
+
+
 # -- the context
 
 

@@ -75,6 +75,48 @@ async def test_a_revoked_token_is_not_valid() -> None:
     assert await tokens.validate(second) is not None
 
 
+async def test_a_token_that_was_valid_is_asked_for_again_and_one_like_it_is_not() -> None:
+    store = Spy()
+    tokens = TokenStore(store, secret=SECRET)
+    token = await tokens.create(ADA)
+    grants = [await tokens.validate(token) for _ in range(3)]
+    assert (grants[1:], store.asked) == ([grants[0]] * 2, 3)
+    text, _, signature = token.rpartition(".")
+    for other in (text, f"{text}.{signature[::-1]}", f"{text[::-1]}.{signature}", f"{token} ", token.lower()):
+        assert await tokens.validate(other) is None
+    assert store.asked == 3
+    await tokens.revoke(token)
+    assert await tokens.validate(token) is None
+
+
+async def test_what_a_token_stands_for_is_what_the_store_has_now() -> None:
+    store = Spy()
+    tokens = TokenStore(store)
+    token = await tokens.create(ADA)
+    await tokens.validate(token)
+    key, value = next(iter(store.kept.items()))
+    await store.set(key, value.replace(b'"ada"', b'"eve"'), ttl=60)
+    grant = await tokens.validate(token)
+    assert grant is not None
+    assert grant.actor.id == "eve"
+
+
+async def test_what_is_remembered_of_tokens_is_bounded_and_is_no_token() -> None:
+    tokens = TokenStore(MemoryStore(), secret=SECRET)
+    for number in range(1500):
+        grant = await tokens.validate(await tokens.create(Actor(f"user {number}")))
+        assert grant is not None
+        assert grant.actor.id == f"user {number}"
+        assert await tokens.validate(f"forged.{number}") is None
+    assert 0 < len(tokens._signed) <= 1024
+    assert 0 < len(tokens._grants) <= 1024
+    assert {len(key) for key in tokens._signed} == {len("token:") + 64}
+    tokens._grants.clear()
+    large = Actor("ada", {"about": "x" * 2000})
+    assert await tokens.validate(await tokens.create(large)) is not None
+    assert len(tokens._grants) == 0
+
+
 async def test_a_token_ends_even_where_the_store_still_has_it() -> None:
     now = [1000.0]
     tokens = TokenStore(MemoryStore(), default_expiration=60, clock=lambda: now[0])

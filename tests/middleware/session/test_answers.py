@@ -39,6 +39,11 @@ from tests.middleware.session.homes import in_cookie, in_store
             {"vary": "x, COOKIE", "cache-control": "no-store"},
             {"vary": "x, COOKIE", "cache-control": "no-store"},
         ),
+        (
+            [("cache-control", "public")],
+            {"vary": "Cookie", "cache-control": "public"},
+            {"vary": "Cookie", "cache-control": "no-store"},
+        ),
         ([("vary", "*")], {"vary": "*", "cache-control": "private"}, {"vary": "*", "cache-control": "no-store"}),
         (
             [("cache-control", ""), ("vary", "cookies")],

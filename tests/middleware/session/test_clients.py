@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import re
 from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asgi_express import _cookies
 from asgi_express.middleware import Session
@@ -58,6 +61,20 @@ async def test_the_forger_of_these_tests_can_make_a_session() -> None:
     browser = in_cookie(Clock())
     browser.cookies["session"] = forged({"c": NOW, "u": NOW, "d": {"a": 1}})
     assert await browser.read() == {"a": 1}
+
+
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_a_seal_is_a_signature_of_cookie_signature(text: str) -> None:
+    old, new = "the old secret of some length", SECRET
+    key = hmac.digest(b"asgi-express session name", new.encode(), "sha256").hex()
+    value = Seal([new, old], "name").close(text)
+    assert value == _cookies.sign(text, key)
+    assert Seal([new, old], "name").open(value) == (text, False)
+    assert Seal([old, new], "name").open(value) == (text, True)
+    assert Seal([old, f"{old}er", new], "name").open(value) == (text, True)
+    assert Seal([old], "name").open(value) == (None, False)
+    assert Seal([new], "name").open(value[:-1]) == (None, False)
+    assert Seal([new], "name").open(value + "=") == (None, False)
 
 
 FORGERIES = {

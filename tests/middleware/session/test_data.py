@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from asgi_express.middleware import Session
+from asgi_express.middleware._session_data import dump
+from asgi_express.middleware._session_homes import Record, decode
 from asgi_express.middleware.session import SessionData
 from tests.asgi import ask
 from tests.middleware.browsing import SECRET, Clock, FaultyStore, put
@@ -180,6 +184,95 @@ async def test_what_json_cannot_hold_is_an_error_and_the_old_session_stays(
     assert (answer.status, answer.headers) == (500, {"vary": "Cookie", "cache-control": "private"})
     assert "<session: 'a'> was changed and not saved" in caplog.text
 
+
+# -- what was read is not written once more, and what was not touched is not compared
+
+TIMES = st.integers(0, 2**40)
+
+
+@given(TIMES, TIMES, st.dictionaries(st.text(max_size=10) | st.sampled_from(["d", '"d":']), VALUES, max_size=4))
+def test_a_record_comes_back_with_the_json_of_its_data(created: int, used: int, data: dict[str, Any]) -> None:
+    text = json.dumps(data, separators=(",", ":"))
+    record = Record(created, used, data, text)
+    assert record.encode() == json.dumps({"c": created, "u": used, "d": data}, separators=(",", ":")).encode()
+    assert decode(record.encode()) == record
+    stranger: dict[str, Any] = {"d": data, "u": used, "c": created}
+    for written in (json.dumps(stranger), json.dumps(stranger, indent=1, ensure_ascii=False) + "\n"):
+        try:
+            read = decode(written.encode())
+        except UnicodeEncodeError:  # a lone surrogate, as it is
+            continue
+        assert read == record
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (b'{"c":1,"u":2,"d":{"a": 1}}', '{"a": 1}'),
+        (b'{"c":1,"u":2,"d":{"a": 1}}\n', '{"a":1}'),
+        (b'{"c":1,"u":2,"d":{"a": 1} }', '{"a":1}'),
+        (b'{"c":1,"u":2,"d":{"a":1},"x":{}}', '{"a":1}'),
+        (b'{"c":1,"u":2,"d":{"b":1},"d":{"a":1}}', '{"a":1}'),
+        (b'{"c":1,"u":2,"d":{},"u":2,"d":{"a":1}}', '{"a":1}'),
+    ],
+)
+def test_a_record_that_somebody_else_has_written_has_json_too(written: bytes, text: str) -> None:
+    assert decode(written) == Record(1, 2, {"a": 1}, text)
+
+
+class Told(RuleBasedStateMachine):
+    """A session, and the same without anything that spares work: compared with its JSON, each time."""
+
+    @initialize(data=st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3))
+    def begin(self, data: dict[str, Any]) -> None:
+        self.saved = dump(data)
+        self.session = SessionData(json.loads(self.saved), self.saved)
+        self.held: Any = None
+        self.renewed = self.used = False
+
+    @rule(key=st.sampled_from("abc"), value=VALUES)
+    def write(self, key: str, value: Any) -> None:
+        self.session[key] = value
+        self.used = True
+
+    @rule(key=st.sampled_from("abc"))
+    def read(self, key: str) -> None:
+        self.held = self.session.get(key)
+        self.used = True
+
+    @rule()
+    def change_what_was_read(self) -> None:
+        if isinstance(self.held, list):
+            self.held.append(1)
+        elif isinstance(self.held, dict):
+            self.held["deep"] = not self.held.get("deep", False)
+
+    @rule(key=st.sampled_from("abc"))
+    def delete(self, key: str) -> None:
+        self.session.pop(key, None)
+        self.used = True
+
+    @rule(keep=st.booleans())
+    def regenerate(self, keep: bool) -> None:
+        self.session.regenerate(keep=keep)
+        self.used = self.renewed = True
+
+    @rule()
+    def settle(self) -> None:
+        if not self.used:
+            return  # nobody asks an unused one to be saved
+        now = dump(self.session._data)
+        expected = self.renewed or now != self.saved
+        assert self.session.settle() == (self.session._data, now, expected)
+        self.saved, self.renewed = now, False
+
+    @invariant()
+    def what_is_modified_is_told(self) -> None:
+        expected = self.used and (self.renewed or dump(self.session._data) != self.saved)
+        assert self.session.modified is expected
+
+
+test_a_session_tells_of_every_change = Told.TestCase
 
 # -- ending, and beginning again
 
