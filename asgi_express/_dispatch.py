@@ -262,27 +262,32 @@ class Walk(Selection):
         scope = self._scope_for(handler)
         if not handler.opaque:
             scope[WALK] = self
-        outer = self._mark
-        around = (self.scope, req.scope, self._scope_base, self._scope_url, self._depth, self._is_socket)
-        ends = (res._send, req._receive, req._inbox, req._headers)
+        own, outer = self.scope, self._mark
+        place = (req.scope, req._headers, self._scope_base, self._scope_url, self._is_socket)
+        send, receive, inbox = res._send, req._receive, req._inbox
         self._mark = mark_of(scope)
         try:
-            await handler.fn(scope, req._receive if req._inbox is None else req._inbox.replay(), res._send)
+            await handler.fn(scope, receive if inbox is None else inbox.replay(), send)
         finally:
             if self._mark is None:
-                self.scope, req.scope, self._scope_base, self._scope_url, self._depth, self._is_socket = around
-                res._send, req._receive, req._inbox, req._headers = ends
+                self._depth -= 1
+                res._send = send
+                if req._receive is not receive:
+                    req._receive, req._inbox = receive, inbox
+                if self.scope is not own:
+                    self.scope = own
+                    req.scope, req._headers, self._scope_base, self._scope_url, self._is_socket = place
             self._mark = outer
         if res._complete:
             self.unhandled = None  # a middleware has caught it, and answered
-        if res._started and self.scope["type"] == "websocket":
+        if self._is_socket and res._started:
             res._complete = True  # a client that leaves is not answered with a close
 
     def _scope_for(self, handler: Handler) -> Scope:
         """Return the scope that an ASGI app is to see: the same one, or a copy that tells of mounts and rewrites."""
         req, scope = self.req, self.scope
         base = req.base_url
-        is_same = base == self._scope_base and (base + req.url if base else req.url) == self._scope_url
+        is_same = req.url == self._scope_url and base == self._scope_base
         states = self.root_router.lifespan_states
         state = states.get(id(handler.fn)) if states else None
         if is_same and not state and not handler.opaque and scope.get("method", req.method) == req.method:
@@ -326,11 +331,11 @@ class Walk(Selection):
             self.scope = req.scope = scope
             self._is_socket = scope["type"] == "websocket"
             self._scopes.append(scope)
-            self._scope_base, self._scope_url = req.base_url, req.base_url + req.url
+            self._scope_base, self._scope_url = req.base_url, req.url
             req._headers = None
-        if mark_of(scope) == mark:
-            return
         method, path, query = mark
+        if scope["path"] is path and scope.get("query_string") is query and scope.get("method") is method:
+            return  # nearly always
         if scope.get("method") != method:
             req.method = scope["method"]
         if scope["path"] != path or scope.get("query_string") != query:
@@ -339,7 +344,7 @@ class Walk(Selection):
                 whole = whole[len(req.base_url) :] or "/"
             text = (scope.get("query_string") or b"").decode("latin-1")
             req.url = f"{whole}?{text}" if text else whole
-            self._scope_url = req.base_url + req.url
+            self._scope_url = req.url
 
     # -- ending
 

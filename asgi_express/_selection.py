@@ -77,7 +77,7 @@ class Selection:
         self.res = req.res = res = Response(req, send, settings, app)
         # What the host took off, and what the scope stands for when a middleware has it.
         self._base = self._scope_base = base
-        self._scope_url = base + url
+        self._scope_url = url
         host_params: dict[str, Any] | None = scope.get("path_params")
         self._host_params = host_params
         if host_params:
@@ -373,7 +373,7 @@ class Selection:
         self._scopes.append(self.scope)
         req._headers = None
         self._scope_base = req.base_url
-        self._scope_url = req.base_url + req.url
+        self._scope_url = req.url
 
 
 def _matches(layer: Layer, path: str) -> bool:

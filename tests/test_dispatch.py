@@ -801,3 +801,19 @@ async def test_an_error_of_websockets_in_an_http_handler_is_an_error_like_any_ot
     app = Express()
     app.get("/", asks_elsewhere)
     assert (await ask(app)).status == 500
+
+
+async def test_a_body_that_was_read_behind_an_asgi_middleware_is_there_for_those_around_it() -> None:
+    read: list[str] = []
+    app = Express()
+
+    async def around(req: Any, res: Any, next: Any) -> None:
+        await next()
+        read.append(await req.text())
+
+    async def echo(req: Any) -> str:
+        return str(await req.text())
+
+    app.use(around, GZipMiddleware(next_app)).post("/", echo)
+    assert (await ask(app, "/", method="POST", body=b"once")).text == "once"
+    assert read == ["once"]
