@@ -22,6 +22,7 @@ __all__ = [
     "GUARDS",
     "MATCH",
     "OBSERVED",
+    "OVER",
     "PEER",
     "PROCESSES",
     "ROUTER",
@@ -208,6 +209,26 @@ class _Resumable(Protocol):
     unhandled: BaseException | None
 
     def resume(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+
+
+class _Over:
+    """Stands in a scope for a walk that is over; the two would be a circle, and wait for the collector of garbage."""
+
+    unhandled: BaseException | None = None
+
+    def resume(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Refuse.
+
+        Raises:
+            MisuseError: always.
+        """
+        del scope, receive, send
+        msg = "next_app was called after the request was answered"
+        raise MisuseError(msg)
+
+
+OVER = _Over()
+"""What takes the place of a walk that is over, in every scope that it was in."""
 
 
 async def next_app(scope: Scope, receive: Receive, send: Send) -> None:

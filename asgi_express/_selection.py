@@ -15,7 +15,7 @@ from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge
 from asgi_express._handlers import APP, ERROR, ROUTER, Handler
 from asgi_express._layer import Layer
 from asgi_express._pattern import Match, Pattern
-from asgi_express._scope import GUARDS, MATCH, mounted_scope, plain_paths, target
+from asgi_express._scope import GUARDS, MATCH, OVER, WALK, mounted_scope, plain_paths, target
 from asgi_express.errors import DecodeError, HeadersSentError, HTTPError
 from asgi_express.request import Request
 from asgi_express.response import Response
@@ -103,9 +103,14 @@ class Selection:
 
     def close(self) -> None:
         """Let go of each other: what refers to itself waits for the collector of garbage, 0.5 us for each request."""
-        req = self.req
+        req, res = self.req, self.res
         req._selection = None
         del req.res
+        if res._send is not res._server_send:  # an ASGI app was called, with the scope and perhaps with its method
+            res._send = res._server_send
+            for scope in self._scopes:
+                if WALK in scope:
+                    scope[WALK] = OVER
 
     def signal(self, value: Any) -> None:
         """Act on what was given to ``next``."""

@@ -44,6 +44,7 @@ PROGRAMS = {
     "depth": Program("Ten middleware, five routers"),
     "middleware": Program("Every middleware beside its peers"),
     "full_stack": Program("The full recommended stack"),
+    "parts": Program("Where the time of a request goes"),
     "http": Program("Over HTTP", ("rounds",), http.FRAMEWORKS),
     "static_files": Program("Static files"),
     "memory": Program("Memory of requests that wait", ("rounds",)),

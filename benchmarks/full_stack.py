@@ -40,11 +40,16 @@ ORIGIN = "https://app.example.com"
 ITEMS = [{"id": number, "name": f"item {number}", "tags": ["a", "b", "c"]} for number in range(45)]
 
 
-def express(tokens: TokenStore | None = None) -> Express:
+MIDDLEWARE = ("RealIP", "CORS", "Compress", "RateLimit", "TokenAuth", "EndpointFirewall")
+
+
+def express(tokens: TokenStore, count: int = len(MIDDLEWARE)) -> Express:
+    """Return an application with the first so many of the middleware."""
     app = Express()
-    if tokens is not None:
-        app.use(RealIP(), CORS(allow_origins=[ORIGIN]), Compress(), RateLimit(requests=MANY, window="1h"))
-        app.use(TokenAuth(store=tokens))
+    limit = RateLimit(requests=MANY, window="1h")
+    for middleware in (RealIP(), CORS(allow_origins=[ORIGIN]), Compress(), limit, TokenAuth(store=tokens))[:count]:
+        app.use(middleware)
+    if count == len(MIDDLEWARE):
         policies = [Policy("users", "access", "/users/*"), Policy("items", "access", "/items")]
         app.post_match(EndpointFirewall(policies=policies))
     app.get("/users/:id", _user)
@@ -85,7 +90,7 @@ async def entries(token_of: TokenStore, token: str) -> list[Entry]:
         Entry("two", f"{theirs}, CORS and GZip", {"stack": starlette(*two)}),
         Entry("ours", f"{ours}, the full stack", {"stack": express(token_of)}),
         Entry("six", f"{theirs}, a peer of each of the six", {"stack": six}),
-        Entry("bare", f"{ours}, bare", {"stack": express()}),
+        Entry("bare", f"{ours}, bare", {"stack": express(token_of, 0)}),
         Entry("their bare", f"{theirs}, bare", {"stack": starlette()}),
     ]
 

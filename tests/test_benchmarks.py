@@ -51,6 +51,7 @@ def test_the_benchmark_of_failures_sees_redis_go_and_come_back() -> None:
     [
         ("depth", (), {"asgi-express", "starlette", "falcon", "blacksheep", "raw"}),
         ("full_stack", (), {"asgi-express", "starlette"}),
+        ("parts", (), {"two", "RealIP", "EndpointFirewall"}),
         ("static_files", (), {"asgi-express", "starlette", "whitenoise", "servestatic"}),
         ("middleware", (), {"RealIP", "CORS", "Compress", "RateLimit,", "Session", "TokenAuth", "ErrorHandler"}),
     ],

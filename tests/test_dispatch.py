@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from typing import Any
@@ -817,3 +818,50 @@ async def test_a_body_that_was_read_behind_an_asgi_middleware_is_there_for_those
     app.use(around, GZipMiddleware(next_app)).post("/", echo)
     assert (await ask(app, "/", method="POST", body=b"once")).text == "once"
     assert read == ["once"]
+
+
+def _around(req: Any, res: Any, next: Any) -> None:
+    next()
+
+
+async def _awaiting(req: Any, res: Any, next: Any) -> None:
+    await next()
+
+
+async def _drop(message: Any) -> None:
+    """Take what is sent."""
+
+
+@pytest.mark.parametrize(
+    "handlers",
+    [(), (_around,), (_awaiting,), (GZipMiddleware(next_app),), (GZipMiddleware(next_app), _awaiting)],
+    ids=["handler", "function", "awaiting", "ASGI", "ASGI and awaiting"],
+)
+async def test_a_request_leaves_no_circle_for_the_collector_of_garbage(handlers: tuple[Any, ...]) -> None:
+    app = Express()
+    for handler in handlers:
+        app.use(handler)
+    app.get("/users/:id", lambda req, res: res.json(req.params))
+    await ask(app, "/users/1")
+    gc.collect()
+    gc.disable()
+    try:
+        await app(http_scope("/users/2"), Client().receive, _drop)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+async def test_to_go_on_with_a_request_that_is_over_is_a_mistake() -> None:
+    scopes: list[Any] = []
+
+    class Keeping:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scopes.append(scope)
+            await next_app(scope, receive, send)
+
+    app = Express()
+    app.use(Keeping()).get("/", lambda req, res: res.send("once"))
+    assert (await ask(app)).text == "once"
+    with pytest.raises(MisuseError, match="after the request was answered"):
+        await next_app(scopes[0], Client().receive, _drop)
