@@ -23,7 +23,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from asgi_express import _final
-from asgi_express._continuation import CALLED, OVER, RAN, Continuation
+from asgi_express._continuation import CALLED, OVER, Continuation
 from asgi_express._frames import RouterFrame
 from asgi_express._handlers import APP, ERROR, PARAM, SOCKET, Handler, is_handler_function, name_of
 from asgi_express._outgoing import PassOn
@@ -101,7 +101,7 @@ class Walk(Selection):
         if value is not None or self.error is not None:
             self.signal(value)
         kept = (req.url, req.base_url, req.params, req.route, req.app)
-        settings = req._settings
+        settings, frame = req._settings, self.frame
         self._depth += 1
         try:
             await self.run()
@@ -110,6 +110,8 @@ class Walk(Selection):
             req.url, req.base_url, req.params, req.route, req.app = kept
             res.app = req.app
             req._settings = res._settings = settings
+            if not self.done and frame is not None:
+                self.come_back(frame)  # it was cancelled
 
     async def run(self) -> None:  # noqa: C901 - one loop; in parts, each handler would cost two calls more
         """Walk until the request is answered."""
@@ -127,6 +129,8 @@ class Walk(Selection):
             try:
                 if kind == APP:
                     await self._call_app(handler)
+                    if res._has_news and not res._complete:
+                        await res._push()  # of a handler that was cancelled before its answer went out
                 else:
                     if is_watched:
                         started = time.perf_counter()
@@ -174,8 +178,6 @@ class Walk(Selection):
                     if following.value is not None or self.error is not None:
                         self.signal(following.value)
                     continue
-                if state == RAN:
-                    return
             if self.done:
                 return
             if res._ended or res.finished:

@@ -128,5 +128,4 @@ def _settle(res: Response, status: int, policy: bytes, kind: bytes, text: str) -
         b"content-type": kind,
         b"content-length": b"%d" % len(content),
     }
-    res._settled = True
     res._finish(content)

@@ -79,13 +79,14 @@ class RouterFrame:
         self.prefix = prefix
         self.mounts: Scope | None = None
         self.post: tuple[Handler, ...] = parent.post + router.post_handlers if parent else router.post_handlers
-        self.host = protohost(req.url)
+        url = req.url
+        self.host = protohost(url) if url else ""
         self.look_up(req)
 
     def look_up(self, req: Request) -> None:
         """Find the layers that can match ``req.url``, from where the walk stands on."""
         url = self.url = req.url
-        path = self.path = path_of(url)
+        path = self.path = path_of(url) if url else ""
         index = self.router._index
         if index is None or index.size != len(self.router.stack):
             index = self.router.index

@@ -50,6 +50,7 @@ class Selection:
         "_host_params",
         "_is_recorded",
         "_is_socket",
+        "_outer",
         "_scope_base",
         "_scope_url",
         "_scopes",
@@ -72,6 +73,10 @@ class Selection:
         # a router around this one may be.
         self._scopes = [scope]
         self._is_recorded = MATCH in scope
+        self._outer: Any = OVER
+        if WALK in scope:
+            self._outer = scope[WALK]
+            self._outer._is_recorded = True  # what is recorded here is for that walk to forget, should it go on
         self.req = req = Request(scope, receive, settings, app, base, url, original)
         req._selection = self
         self.res = req.res = res = Response(req, send, settings, app)
@@ -86,8 +91,7 @@ class Selection:
         self.frame: Frame | None
         self.frame = frame = RouterFrame(router, None, req, None)
         if "router" in scope:
-            # A scope refers to the record of its match, and this to it: where no host is, that circle is not made.
-            frame.mounts = scope
+            frame.mounts = dict(scope)  # not itself, which is to refer to the record of the match, and that to this
         if GUARDS in scope:
             frame.post = (*(Handler(guard, APP) for guard in scope.pop(GUARDS)), *frame.post)
         if app is not None and settings.powered_by:
@@ -104,13 +108,13 @@ class Selection:
     def close(self) -> None:
         """Let go of each other: what refers to itself waits for the collector of garbage, 0.5 us for each request."""
         req, res = self.req, self.res
-        req._selection = None
+        req._selection = self.error = None
         del req.res
         if res._send is not res._server_send:  # an ASGI app was called, with the scope and perhaps with its method
             res._send = res._server_send
             for scope in self._scopes:
                 if WALK in scope:
-                    scope[WALK] = OVER
+                    scope[WALK] = self._outer
 
     def signal(self, value: Any) -> None:
         """Act on what was given to ``next``."""
@@ -307,6 +311,23 @@ class Selection:
         req, res = self.req, self.res
         req.app = res.app = app
         req._settings = res._settings = (self.root_router if app is None else app).settings
+
+    def come_back(self, frame: Frame) -> None:
+        """Stand again where a handler stands whose ``await next()`` was cancelled, unless its router has been left.
+
+        What it raises is then for the error handlers that come after the layer that was cancelled, by the whole path.
+        """
+        place = frame.parent if type(frame) is RouteFrame else frame
+        around = self.frame
+        while around is not None and around is not place:
+            around = around.parent
+        if type(place) is not RouterFrame or around is None:
+            return
+        base, own = self.req.base_url, place.base_url
+        self.frame = frame
+        place.run = None
+        place.removed = text = base[len(own) :] if base.startswith(own) else ""
+        place.slash_added = bool(text) and not place.url[len(place.host) + len(text) :].startswith("/")
 
     def _leave_route(self, frame: RouteFrame) -> RouterFrame:
         """Leave a route that has passed on. After an error its record stays, for the error page and the metrics."""

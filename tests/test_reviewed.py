@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import asgi_express as express
 from asgi_express import Express, HTTPError, Router, next_app, session
-from tests.asgi import Client, ask
+from tests.asgi import Client, ask, http_scope
 
 
 async def test_asking_whether_the_client_has_gone_loses_nothing_of_the_body() -> None:
@@ -201,3 +203,230 @@ def test_a_typed_program_of_a_user_is_accepted_by_mypy(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+# -- what was sped up
+
+
+class GivesUp:
+    """Cancels what follows as soon as it is told to, and does nothing about it, or raises."""
+
+    def __init__(self, reached: asyncio.Event, error: Exception | None = None) -> None:
+        self.reached = reached
+        self.error = error
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.give_up(next_app(scope, receive, send))
+
+    async def handler(self, req: Any, res: Any, next: Any) -> None:
+        await self.give_up(next())
+
+    async def give_up(self, rest: Any) -> None:
+        following = asyncio.ensure_future(rest)
+        await self.reached.wait()
+        following.cancel()
+        await asyncio.wait([following])
+        if self.error:
+            raise self.error
+
+
+def hangs(reached: asyncio.Event, text: str | None = None) -> Any:
+    async def hang(req: Any, res: Any) -> None:
+        if text is not None:
+            res.send(text)
+        reached.set()
+        await asyncio.get_running_loop().create_future()
+
+    return hang
+
+
+@pytest.mark.parametrize("text", [None, "decided"])
+@pytest.mark.parametrize("kind", ["function", "class"])
+async def test_a_middleware_that_cancels_what_follows_and_says_nothing_leaves_no_request_without_an_answer(
+    kind: str, text: str | None
+) -> None:
+    reached = asyncio.Event()
+    app = Express(env="test")
+    middleware = GivesUp(reached)
+    app.use(middleware if kind == "class" else middleware.handler)
+    app.get("/", hangs(reached, text))
+    answer = await ask(app)
+    assert (answer.status, answer.complete) == (500 if text is None else 200, True)
+    assert text is None or answer.text == text
+
+
+@pytest.mark.parametrize(("at", "path"), [("/", "/api/slow"), ("/api", "/api/slow"), ("/api/slow", "/api/slow?x=1")])
+@pytest.mark.parametrize("outside", ["", "/v1"])
+async def test_the_error_of_a_handler_whose_await_next_was_cancelled_goes_on_by_the_path_of_the_request(
+    outside: str, at: str, path: str
+) -> None:
+    reached = asyncio.Event()
+    seen: list[Any] = []
+    target, sub = Router(), Router()
+    app = target
+    if outside:
+        app = Router()
+        app.use(outside, target)
+    target.use(at, GivesUp(reached, TimeoutError("too late")).handler)
+    sub.get("/slow", hangs(reached))
+    sub.use(lambda err, req, res, next: seen.append("the error is from outside of this router"))
+    target.use("/api", sub)
+
+    @app.use()
+    def note(err: Any, req: Any, res: Any, next: Any) -> None:
+        seen.append((str(err), req.url, req.base_url))
+        next(err)
+
+    app.use(f"{outside}/api/slow", lambda err, req, res, next: res.status(503).send("late"))
+    answer = await ask(app, outside + path)
+    assert seen == [("too late", outside + path, "")]
+    assert (answer.status, answer.text) == (503, "late")
+
+
+async def test_the_error_of_a_param_callback_whose_await_next_was_cancelled_reaches_the_error_handlers() -> None:
+    reached = asyncio.Event()
+    app = Router()
+    given = GivesUp(reached, TimeoutError("too late"))
+
+    @app.param("id")
+    async def load(req: Any, res: Any, next: Any, value: Any) -> None:
+        await given.give_up(next())
+
+    app.get("/:id", hangs(reached))
+    app.use(lambda err, req, res, next: res.status(503).send(f"{err} {req.url}"))
+    answer = await ask(app, "/7")
+    assert (answer.status, answer.text) == (503, "too late /7")
+
+
+@pytest.mark.parametrize("cancelled_in", ["its route", "another router"])
+async def test_a_handler_of_a_route_that_has_been_left_can_still_answer_after_a_cancelled_await_next(
+    cancelled_in: str,
+) -> None:
+    reached = asyncio.Event()
+    app, sub = Router(), Router()
+    own = sub if cancelled_in == "another router" else app
+    own.get("/*rest", GivesUp(reached, TimeoutError("too late")).handler)
+    app.use(sub)
+    app.get("/slow", hangs(reached))
+    app.use("/slow", lambda err, req, res, next: res.status(503).send(f"{err} {req.base_url}"))
+    answer = await ask(app, "/slow")
+    assert (answer.status, answer.text) == (503, "too late /slow")
+
+
+@pytest.mark.parametrize("ends", ["is thrown away", "fails"])
+async def test_what_a_router_in_a_middleware_has_matched_is_not_the_match_of_what_comes_after_it(ends: str) -> None:
+    inner = Router(raise_errors=True)
+    seen: list[Any] = []
+
+    @inner.get("/a")
+    def show(req: Any, res: Any) -> None:
+        assert "asgi_express.match" in req.scope
+        if ends == "fails":
+            raise ValueError(ends)
+        res.status(404).send("not here")
+
+    class First:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            messages = []
+
+            async def keep(message: Any) -> None:
+                messages.append(message)
+
+            await inner(scope, receive, keep)
+            assert messages[0]["status"] == 404
+            await next_app(scope, receive, send)
+
+    app = Router()
+    app.use(First())
+    app.use(lambda err, req, res, next: next())
+
+    @app.use()
+    def note(req: Any, res: Any, next: Any) -> None:
+        seen.append("asgi_express.match" in req.scope)
+        next()
+
+    assert (await ask(app, "/a")).status == 404
+    assert seen == [False]
+
+
+async def test_a_router_in_a_middleware_leaves_the_walk_around_it_in_the_scope() -> None:
+    class Passes:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await next_app(scope, receive, send)
+
+    inner = Router(raise_errors=True)
+    inner.use(Passes())
+    inner.get("/", lambda req, res: req.nothing)
+
+    class Tries:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            with pytest.raises(AttributeError):
+                await inner(scope, receive, send)
+            await next_app(scope, receive, send)
+
+    app = Router()
+    app.use(Tries())
+    app.get("/", lambda req, res: res.send("the second"))
+    assert (await ask(app)).text == "the second"
+
+
+async def test_an_error_may_ask_for_chunks_and_then_has_no_length() -> None:
+    app = Express(env="test")
+
+    @app.get("/")
+    def fail(req: Any, res: Any) -> None:
+        raise HTTPError(503, headers={"Transfer-Encoding": "chunked"})
+
+    headers = (await ask(app)).headers
+    assert headers["transfer-encoding"] == "chunked"
+    assert "content-length" not in headers
+
+
+async def test_a_request_without_a_url_is_for_nobody() -> None:
+    app = Router()
+
+    @app.use()
+    def forget(req: Any, res: Any, next: Any) -> None:
+        req.url = None
+        next()
+
+    app.get("/", lambda req, res: res.send("here"))
+    assert (await ask(app)).status == 404
+
+
+@pytest.mark.parametrize("case", ["alone", "around the stack", "copies the scope", "an error", "in Starlette"])
+async def test_nothing_of_a_request_waits_for_the_collector_of_garbage(case: str) -> None:
+    class Passes:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await next_app(dict(scope) if case == "copies the scope" else scope, receive, send)
+
+    app, sub = Express(env="test"), Router()
+    if case != "alone":
+        app.use(Passes(), Passes())
+    app.use("/sub", sub)
+    sub.get("/:id", lambda req, res: res.send(req.params["id"] if case != "an error" else req.nothing))
+    host = Starlette(routes=[Mount("/m", app)]) if case == "in Starlette" else app
+    scope = http_scope("/m/sub/7" if case == "in Starlette" else "/sub/7")
+    statuses: list[int] = []
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    async def request() -> None:
+        await host({**scope}, receive, send)
+
+    await request()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            await request()
+        left = gc.collect()
+    finally:
+        gc.enable()
+    assert statuses == [500 if case == "an error" else 200] * 6
+    assert left == 0

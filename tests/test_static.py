@@ -386,6 +386,18 @@ async def test_the_sibling_is_sent_that_the_client_likes_best(
     assert answer.headers.get("vary") == ("Accept-Encoding" if precompressed else None)
 
 
+async def test_what_varies_already_is_still_said_beside_the_coding(coded: Path) -> None:
+    app = Express()
+
+    @app.use()
+    def vary(req: Any, res: Any, next: Any) -> None:
+        res.append("Vary", "Origin").append("Vary", "Accept-Language")
+        next()
+
+    app.use(serving(coded, precompressed=True))
+    assert (await ask(app, "/js/app.js")).headers["vary"] == "Origin, Accept-Language, Accept-Encoding"
+
+
 async def test_every_sibling_has_a_tag_of_its_own(coded: Path) -> None:
     app = serving(coded, precompressed=True)
     tags: dict[str, str] = {}

@@ -145,7 +145,9 @@ def describe(
 def _add_headers(headers: Headers, found: Found, options: FileOptions) -> None:
     """Set the headers that are not set yet."""
     if options.precompressed:
-        headers[b"vary"] = merge_vary(_header(headers, b"vary") or "", ["Accept-Encoding"]).encode("latin-1")
+        current = headers.get(b"vary", b"")
+        vary = b", ".join(current) if isinstance(current, list) else current
+        headers[b"vary"] = merge_vary(vary.decode("latin-1"), ["Accept-Encoding"]).encode("latin-1")
     if found.coding:
         headers[b"content-encoding"] = found.coding.encode()
     milliseconds = (found.stat.st_mtime_ns + 500_000) // 1_000_000  # as Node rounds
