@@ -267,11 +267,11 @@ class Walk(Selection):
         own, outer = self.scope, self._mark
         place = (req.scope, req._headers, self._scope_base, self._scope_url, self._is_socket)
         send, receive, inbox = res._send, req._receive, req._inbox
-        self._mark = mark_of(scope)
+        mark = self._mark = mark_of(scope)
         try:
             await handler.fn(scope, receive if inbox is None else inbox.replay(), send)
         finally:
-            if self._mark is None:
+            if self._mark is not mark:  # nor is it None where a task was left behind that is in another app
                 self._depth -= 1
                 res._send = send
                 if req._receive is not receive:

@@ -128,4 +128,5 @@ def _settle(res: Response, status: int, policy: bytes, kind: bytes, text: str) -
         b"content-type": kind,
         b"content-length": b"%d" % len(content),
     }
+    res._settled = b"transfer-encoding" not in res._headers  # an error may have it among its headers
     res._finish(content)

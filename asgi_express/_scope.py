@@ -215,6 +215,7 @@ class _Over:
     """Stands in a scope for a walk that is over; the two would be a circle, and wait for the collector of garbage."""
 
     unhandled: BaseException | None = None
+    is_in_route = False
 
     def resume(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Refuse.

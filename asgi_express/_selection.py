@@ -74,7 +74,7 @@ class Selection:
         self._scopes = [scope]
         self._is_recorded = MATCH in scope
         self._outer: Any = OVER
-        if WALK in scope:
+        if WALK in scope and scope[WALK] is not OVER:
             self._outer = scope[WALK]
             self._outer._is_recorded = True  # what is recorded here is for that walk to forget, should it go on
         self.req = req = Request(scope, receive, settings, app, base, url, original)
@@ -342,9 +342,10 @@ class Selection:
             return
         self._is_recorded = False
         for scope in self._scopes:
-            for key in (MATCH, "route", "endpoint"):
-                scope.pop(key, None)
-            scope["path_params"] = self._host_params or {}
+            if scope.pop(MATCH, None) is not None:
+                scope.pop("route", None)
+                scope.pop("endpoint", None)
+                scope["path_params"] = self._host_params or {}
 
     def _leave(self, frame: RouterFrame) -> None:
         """Leave a router: answer OPTIONS if that is all it can say, restore, and go back to the one around."""

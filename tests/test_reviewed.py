@@ -313,6 +313,59 @@ async def test_a_handler_of_a_route_that_has_been_left_can_still_answer_after_a_
     assert (answer.status, answer.text) == (503, "too late /slow")
 
 
+async def test_a_task_that_is_left_behind_does_not_keep_the_scope_of_a_middleware_for_those_around_it() -> None:
+    reached = asyncio.Event()
+    left: list[asyncio.Future[Any]] = []
+    seen: list[Any] = []
+
+    class Adds:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await next_app({**scope, "headers": [*scope["headers"], (b"x-added", b"1")]}, receive, send)
+
+    class Hangs:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            reached.set()
+            await asyncio.get_running_loop().create_future()
+
+    app = Express()
+
+    @app.use()
+    async def around(req: Any, res: Any, next: Any) -> None:
+        await GivesUp(reached).give_up(next())
+        seen.append(req.get("X-Added"))
+        res.send("given up")
+
+    app.use(Adds())
+
+    @app.use()
+    async def leave(req: Any, res: Any, next: Any) -> None:
+        seen.append(req.get("X-Added"))
+        left.append(asyncio.ensure_future(next()))
+        await asyncio.wait(left)
+
+    app.use(Hangs())
+    assert (await ask(app)).text == "given up"
+    assert seen == ["1", None]
+    left[0].cancel()
+    await asyncio.wait(left)
+
+
+@pytest.mark.parametrize("params", [None, {"tenant": "a"}])
+async def test_who_forgets_no_match_leaves_the_parameters_of_the_host_alone(params: Any) -> None:
+    inner = Router(raise_errors=True)
+    inner.use(lambda req, res: req.nothing)
+
+    class Inside:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await inner(scope, receive, send)
+
+    app = Router()
+    app.use(Inside())
+    app.use(lambda err, req, res, next: next())
+    app.use(lambda req, res: res.json(req.scope.get("path_params")))
+    assert (await ask(app, **({} if params is None else {"path_params": params}))).json == params
+
+
 @pytest.mark.parametrize("ends", ["is thrown away", "fails"])
 async def test_what_a_router_in_a_middleware_has_matched_is_not_the_match_of_what_comes_after_it(ends: str) -> None:
     inner = Router(raise_errors=True)
