@@ -15,6 +15,7 @@ from starlette.routing import Mount
 
 import asgi_express as express
 from asgi_express import Express, HTTPError, Router, next_app, session
+from asgi_express.middleware import EndpointFirewall
 from tests.asgi import Client, ask, http_scope
 
 
@@ -483,3 +484,22 @@ async def test_nothing_of_a_request_waits_for_the_collector_of_garbage(case: str
         gc.enable()
     assert statuses == [500 if case == "an error" else 200] * 6
     assert left == 0
+
+
+async def test_a_firewall_refuses_a_request_whose_walk_is_over() -> None:
+    class Passes:
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await next_app(scope, receive, send)
+
+    app = Router()
+    app.use(Passes())
+    firewall = EndpointFirewall()
+
+    async def cascade(scope: Any, receive: Any, send: Any) -> None:
+        async def drop(message: Any) -> None:
+            del message
+
+        await app(scope, receive, drop)
+        await firewall(scope, receive, send)
+
+    assert (await ask(cascade)).status in (401, 403)
