@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def check_files(paths: tuple[str, ...], *, as_json: bool) -> None:
     """
     sources = [Path(path) for path in paths or ("app.yaml",)]
     for source in sources:
-        if not source.exists():
+        if not os.path.exists(source):
             msg = f"there is no file {source}"
             raise Failure(msg)
     try:

@@ -46,7 +46,7 @@ def _guessed() -> str:
 
 def is_files(target: str) -> bool:
     """Tell whether a target is files of a gateway, and not ``module:name``."""
-    return target.endswith((".yaml", ".yml")) or Path(target).is_dir()
+    return target.endswith((".yaml", ".yml")) or os.path.isdir(target)
 
 
 def resolve(target: str) -> Any:
@@ -68,7 +68,7 @@ def resolve(target: str) -> Any:
 
 
 def _check_exists(target: str) -> None:
-    if not Path(target).exists():
+    if not os.path.exists(target):
         msg = f"there is no file {target}"
         raise Failure(msg)
 

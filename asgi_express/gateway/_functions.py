@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import inspect
 import itertools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from asgi_express._handlers import classify
+from asgi_express.gateway._paths import located, names_in
 from asgi_express.gateway._problems import Wrong, closest, listed
 from asgi_express.gateway._sources import Signature, signature_of
 from asgi_express.gateway.http._exchange import exchanging
@@ -82,7 +84,7 @@ class Modules:
                 return importlib.import_module(rest)
             except (Exception, SystemExit) as error:  # whatever its code does
                 raise _broken(source, error) from error
-        path = (base / rest.removeprefix("//")).resolve()
+        path = located(base, source)
         if path not in self._files:
             self.seen[path] = signature_of(path)
             try:
@@ -95,8 +97,8 @@ class Modules:
         return module
 
     def _run(self, path: Path, source: str) -> ModuleType:
-        if not path.is_file():
-            beside = [each.name for each in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        if not os.path.isfile(path):
+            beside = [name for name in names_in(path.parent) if name.endswith(".py")]
             raise Wrong(f"there is no file {source}", code="missing-file", suggestion=closest(path.name, beside))
         name = f"_gateway_{self._number}_{len(self._files)}_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)

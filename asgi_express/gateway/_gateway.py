@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -117,7 +118,7 @@ class Gateway:
 
         Example: ``gateway.watched == gateway.files`` is ``True``.
         """
-        directories = {path.resolve() for path in paths_of(self._arguments[0]) if path.is_dir()}
+        directories = {path.resolve() for path in paths_of(self._arguments[0]) if os.path.isdir(path)}
         return frozenset({*self.seen, *directories})
 
     def router_of(self, service: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from asgi_express.gateway._baseline import Baseline
 from asgi_express.gateway._functions import endpoint
 from asgi_express.gateway._middleware import Stacks, Use, builtin
 from asgi_express.gateway._objects import ABSENT, Objects
+from asgi_express.gateway._paths import located
 from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._registry import Entry, Registry
 from asgi_express.gateway._routes import endpoints_of
@@ -30,7 +32,7 @@ def _pem_files(registry: Registry) -> Iterator[Path]:
         given = entry.node.plain().get("tls")
         for text in given.values() if isinstance(given, dict) else ():
             if isinstance(text, str) and text.startswith("file://"):
-                yield (entry.base / text.removeprefix("file://")).resolve()
+                yield located(entry.base, text)
 
 
 class Routers:
@@ -128,8 +130,8 @@ class Routers:
             message = "static_options.spa needs static_options.index, the page of the application"
             self.registry.add(entry, "static_options.spa", "missing-field", message, "add index: index.html")
             return None
-        page = (root / index).resolve()
-        if not page.is_file():
+        page = located(root, index)
+        if not os.path.isfile(page):
             message = f"static_options.index: there is no file {index!r} in {root.name}"
             self.registry.add(entry, "static_options.index", "missing-file", message, "put it there")
             return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from asgi_express.gateway._paths import below, fault_of, names_in
 from asgi_express.gateway._problems import Problems, closest
 from asgi_express.gateway._yaml import MAX_BYTES
 
@@ -18,6 +19,7 @@ Source: TypeAlias = "str | os.PathLike[str]"
 
 SUFFIXES = (".yaml", ".yml")
 _MAX_FILES = 1000
+_PERMISSIONS = "look at its permissions"
 
 
 Signature: TypeAlias = "tuple[int, int, int] | None"
@@ -76,41 +78,37 @@ def paths_of(sources: Iterable[Source]) -> list[Path]:
     return [Path(source) for source in sources if not is_text(source)]
 
 
-def files_in(directory: Path) -> list[Path]:
+def files_in(directory: Path, failed: Callable[[OSError], object] | None = None) -> list[Path]:
     """Return the files of entries in a directory and below, by name; what is hidden is left out."""
-    return [
-        each
-        for each in sorted(directory.rglob("*"))
-        if each.suffix in SUFFIXES
-        and each.is_file()
-        and not any(part.startswith(".") for part in each.relative_to(directory).parts)
-    ]
+    found = (place / name for place, names in below(directory, failed) for name in names if name.endswith(SUFFIXES))
+    return sorted(each for each in found if os.path.isfile(each))
 
 
 def _files(path: Path, problems: Problems) -> Iterator[Path]:
-    if path.is_file():
+    if os.path.isfile(path):
         yield path
-    elif path.is_dir():
-        found = files_in(path)
-        if not found or len(found) > _MAX_FILES:
+    elif os.path.isdir(path):
+        failed: list[OSError] = []
+        found = files_in(path, failed.append)
+        closed = [error for error in failed if not isinstance(error, FileNotFoundError)]  # nothing is missed of a gone one
+        for error in closed:
+            message = f"the directory cannot be read: {error.strerror}"
+            problems.add("missing-file", message, file=str(error.filename), line=1, suggestion=_PERMISSIONS)
+        if not (found or closed) or len(found) > _MAX_FILES:
             words = f"there is no {' or '.join(SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
             advice = "name the directory, or the files, of the entries"
             problems.add("missing-file", f"{words} in the directory", file=str(path), line=1, suggestion=advice)
             return
         yield from found
     else:
-        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        problems.add(
-            "missing-file",
-            "there is no such file or directory",
-            file=str(path),
-            line=1,
-            suggestion=closest(path.name, beside),
-        )
+        fault = fault_of(path)
+        message = fault or "it is neither a file nor a directory"
+        advice = closest(path.name, names_in(path.parent)) if fault else "name the directory, or the files, of the entries"
+        problems.add("missing-file", message, file=str(path), line=1, suggestion=advice)
 
 
 def _read(path: Path, problems: Problems) -> Document | None:
-    raw, advice = b"", "look at its permissions"
+    raw = b""
     signature = signature_of(path)
     try:
         with path.open("rb") as file:
@@ -121,6 +119,6 @@ def _read(path: Path, problems: Problems) -> Document | None:
         problems.add("yaml", "the file is not UTF-8", file=str(path), line=line, suggestion="save it as UTF-8")
     except OSError as error:
         problems.add(
-            "missing-file", f"the file cannot be read: {error.strerror}", file=str(path), line=1, suggestion=advice
+            "missing-file", f"the file cannot be read: {error.strerror}", file=str(path), line=1, suggestion=_PERMISSIONS
         )
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
@@ -12,6 +13,7 @@ from typing import Any
 
 from asgi_express.errors import ExpressError
 from asgi_express.gateway._gateway import Gateway
+from asgi_express.gateway._paths import below
 from asgi_express.gateway._sources import SUFFIXES, Signature, files_in, signature_of
 
 __all__ = ["changes", "on_hangup", "reloading"]
@@ -177,15 +179,13 @@ def _directories(watched: Iterable[Path]) -> set[Path]:
     """Return the directories of files, and all below those that are watched as a whole, hidden ones apart."""
     found = set()
     for path in watched:
-        if path.is_dir():
-            found.add(path)
-            below = (each for each in path.rglob("*") if each.is_dir())
-            found |= {each for each in below if not any(part[0] == "." for part in each.relative_to(path).parts)}
-        elif path.parent.is_dir():
+        if os.path.isdir(path):
+            found |= {place for place, _ in below(path)}
+        elif os.path.isdir(path.parent):
             found.add(path.parent)
     return found
 
 
 def _look(watched: Iterable[Path]) -> dict[Path, Signature]:
-    each = [file for path in watched for file in (files_in(path) if path.is_dir() else (path,))]
+    each = [file for path in watched for file in (files_in(path) if os.path.isdir(path) else (path,))]
     return {path: signature_of(path) for path in each}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asgi_express.gateway._paths import located, names_in
 from asgi_express.gateway._problems import Wrong, closest
 from asgi_express.gateway._types.base import Context, Schema, expected
 from asgi_express.gateway._yaml import Node
@@ -48,10 +50,9 @@ class FilePath:
     def read(self, node: Node, context: Context) -> Path:
         if not isinstance(node.value, str) or not node.value:
             raise expected(self, node)
-        path = (context.base / node.value.removeprefix("file://")).resolve()
-        if not path.is_dir():
-            beside = [each.name for each in path.parent.iterdir() if each.is_dir()] if path.parent.is_dir() else []
-            advice = closest(path.name, beside, otherwise=f"paths begin at {context.base}")
+        path = located(context.base, node.value)
+        if not os.path.isdir(path):
+            advice = closest(path.name, names_in(path.parent, os.path.isdir), otherwise=f"paths begin at {context.base}")
             raise Wrong(f"there is no directory {node.shown}", suggestion=advice, code="missing-file", line=node.line)
         return path
 
