@@ -13,7 +13,7 @@ from asgi_express.gateway._functions import Modules
 from asgi_express.gateway._jwt import jwt_validator
 from asgi_express.gateway._problems import Wrong
 from asgi_express.gateway._registry import Entry, Registry
-from asgi_express.gateway._types import ListOf, Reference, Type
+from asgi_express.gateway._types import Choice, ListOf, Reference, Text, Type
 from asgi_express.processes import Processes
 from asgi_express.security import Policies, Policy, TokenStore
 from asgi_express.stores import MemoryStore, RedisStore, Store
@@ -107,23 +107,22 @@ class Objects:
         return made
 
     def resolve(self, kind: Type, value: Any) -> Any:
-        """Put what an ID stands for in the place of the ID; ``ABSENT`` where it could not be made."""
+        """Put what an ID stands for in the place of the ID; ``ABSENT`` where there is none that fits, which was noted."""
         if isinstance(kind, ListOf) and isinstance(kind.item, Reference):
             found = [self.resolve(kind.item, each) for each in value]
             return ABSENT if any(each is ABSENT for each in found) else found
         for option in getattr(kind, "types", (kind,)):
-            if isinstance(option, Reference) and isinstance(value, str) and self._is_reference(option, value):
-                return self.find(value)
+            if isinstance(option, Text) or (isinstance(option, Choice) and value in option.options):
+                break
+            if isinstance(option, Reference) and isinstance(value, str):
+                entry = self._registry.entries.get(value)
+                return self.find(value) if entry is None or entry.kind.name in option.kinds else ABSENT
         return value
 
     def find(self, name: str) -> Any:
         """Return what an entry has become, ``ABSENT`` if nothing."""
         homes = (self.functions, self.stores, self.token_stores, self.policies, self.directories)
         return next((home[name] for home in homes if name in home), ABSENT)
-
-    def _is_reference(self, kind: Reference, value: str) -> bool:
-        entry = self._registry.entries.get(value)
-        return entry is None or entry.kind.name in kind.kinds
 
     def _function(self, entry: Entry) -> Any:
         source = entry.values["source"]
