@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -86,9 +87,16 @@ class Use:
     lines: Mapping[str, int]
     is_sound: bool
 
-    def line_for(self, message: str) -> int:
-        """Return the line of the option that a message is about, as far as one can tell."""
-        return next((line for name, line in self.lines.items() if name in message), self.line)
+    @property
+    def unread(self) -> set[str]:
+        """The options that the file sets to what they cannot hold."""
+        return {name for name in self.lines if name in self.spec.options and name not in self.options}
+
+    def blamed(self, message: str) -> str | None:
+        """Return the option that a message is about, as far as one can tell: the first that it names."""
+        found = {name: re.search(rf"\b{name}\b", message) for name in self.lines}
+        places = {name: match.start() for name, match in found.items() if match}
+        return min(places, key=lambda name: places[name], default=None)
 
 
 Stacks: TypeAlias = "dict[tuple[str, str], list[Use]]"
@@ -267,7 +275,12 @@ class _Stack:
 
     def _unknown(self, key: str, specs: Mapping[str, Spec]) -> None:
         normal = key.replace(".", "_")
-        dotted = {f"{spec.name}.{option.replace('_', '.')}": spec for spec in specs.values() for option in spec.options}
+        dotted = {
+            f"{prefix}.{option.replace('_', '.')}": spec
+            for spec in specs.values()
+            for prefix in spec.prefixes
+            for option in spec.options
+        }
         elsewhere = [
             spec.name
             for name, spec in self._known.items()
@@ -279,7 +292,7 @@ class _Stack:
             advice: str | None = f"{elsewhere[0]} is not in {self._path}"
         else:
             advice = closest(key, dotted) or closest(key.replace("_", "."), dotted)
-            names = [name for name, spec in dotted.items() if key.startswith(spec.prefixes)]
+            names = [name for name, spec in dotted.items() if key.startswith(spec.name) and name.startswith(spec.name)]
             advice = advice or (f"there are {listed(names)}" if names else f"middleware here: {listed(specs)}")
         node = self._entry.values[self._options][key]
         error = Wrong(f"there is no option {key!r}", suggestion=advice, code="unknown-option", line=node.line)
@@ -296,6 +309,7 @@ class _Stack:
                 error.message = f"{spec.name}: {name}: {error.message}"
                 error.line = error.line or node.line
                 self._registry.wrong(self._entry, self._options, error)
+                values.pop(name, None)  # the default is not what was meant
                 is_sound = False
                 continue
             if name in spec.options:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -73,16 +74,34 @@ class Routers:
     def _use(self, entry: Entry, use: Use, add: Callable[[Any], object]) -> None:
         options = {name: self._resolved(use, name, value) for name, value in use.options.items()}
         # Compared by identity: some options have a == of their own.
-        if not use.is_sound or any(value is ABSENT for value in options.values()):
-            return
-        try:
-            add(use.spec.cls(next_app, **options))
-        except (TypeError, ValueError, LookupError, ImportError, ExpressError) as error:
-            message = str(error).removeprefix(f"{getattr(use.spec.cls, '__name__', '')}: ")
-            page = f"its options are in docs/middleware/{use.spec.name.replace('_', '-')}.md"
-            advice = page if use.spec.name in builtin() else "it is what the class says"
-            wrong = Wrong(f"{use.spec.name}: {message}", suggestion=advice, line=use.line_for(message))
-            self.registry.wrong(entry, use.path, wrong)
+        faulty = use.unread | {name for name, value in options.items() if value is ABSENT}
+        while True:
+            sound = {name: value for name, value in options.items() if name not in faulty}
+            if any(option.required and name not in sound for name, option in use.spec.options.items()):
+                return
+            try:
+                made = use.spec.cls(next_app, **sound)
+                if not faulty and use.is_sound:
+                    add(made)
+                return
+            except (TypeError, ValueError, LookupError, ImportError, ExpressError) as error:
+                blamed = self._fault(entry, use, error, faulty)
+            # A class tells of one fault at a time: without the option that it was about, it tells of the next one.
+            if blamed is None:
+                return
+            faulty.add(blamed)
+
+    def _fault(self, entry: Entry, use: Use, error: Exception, known: set[str]) -> str | None:
+        """Note what a class says about its options; return the one that is to blame, unless that is known."""
+        message = str(error).removeprefix(f"{getattr(use.spec.cls, '__name__', '')}: ")
+        blamed = use.blamed(message)
+        if any(re.search(rf"\b{name}\b", message) for name in known):
+            return None if blamed in known else blamed  # it may be sound together with what was meant
+        page = f"its options are in docs/middleware/{use.spec.name.replace('_', '-')}.md"
+        advice = page if use.spec.name in builtin() else "it is what the class says"
+        line = use.lines.get(blamed, use.line) if blamed else use.line
+        self.registry.wrong(entry, use.path, Wrong(f"{use.spec.name}: {message}", suggestion=advice, line=line))
+        return blamed
 
     def _resolved(self, use: Use, name: str, value: Any) -> Any:
         return value if value is None else self._objects.resolve(use.spec.options[name].type, value)
