@@ -15,7 +15,6 @@ from asgi_express.errors import MisuseError
 from asgi_express.gateway._options import Option, options_of
 from asgi_express.gateway._problems import Wrong, closest, listed
 from asgi_express.gateway._registry import Entry, Registry
-from asgi_express.gateway._types import Duration
 from asgi_express.gateway._yaml import Node
 
 __all__ = ["GROUP", "Spec", "Stacks", "Use", "available", "builtin", "patterns", "read_stacks", "register"]
@@ -26,11 +25,9 @@ GROUP = "asgi_express.middleware"
 # Where Wippy's default is another than that of the class.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "cors": {"allow_origins": "*"},
+    "ratelimit": {"entry_ttl": "10m"},
     "token_auth": {"query_param": "x-auth-token"},
 }
-
-# Options of Wippy that have nothing to set here: a limit that is whole again tells nothing, and before it must not go.
-_RETIRED: dict[str, tuple[Option, ...]] = {"ratelimit": (Option("entry_ttl", Duration()),)}
 
 # What stands before an option besides the name of its middleware, and in the older underscore form instead of it.
 _PREFIXES = {"token_auth": "token", "websocket_relay": "wsrelay", "sse_relay": "sserelay"}
@@ -49,7 +46,6 @@ class Spec:
         name: what it is called in files.
         cls: the class; called with the app and the options.
         options: what it takes.
-        retired: options that are read and have no effect.
         defaults: what is set where the file is silent.
         post: whether it belongs after the match; ``None`` for either.
     """
@@ -57,7 +53,6 @@ class Spec:
     name: str
     cls: Callable[..., Any]
     options: Mapping[str, Option]
-    retired: Mapping[str, Option]
     defaults: Mapping[str, Any]
     post: bool | None
 
@@ -90,7 +85,7 @@ class Use:
     @property
     def unread(self) -> set[str]:
         """The options that the file sets to what they cannot hold."""
-        return {name for name in self.lines if name in self.spec.options and name not in self.options}
+        return {name for name in self.lines if name not in self.options}
 
     def blamed(self, message: str) -> str | None:
         """Return the option that a message is about, as far as one can tell: the first that it names."""
@@ -143,8 +138,7 @@ def builtin() -> Mapping[str, Spec]:
 
 def _spec(name: str, cls: Callable[..., Any], *, post: bool | None) -> Spec:
     options = options_of(cls)
-    retired = {each.name: each for each in _RETIRED.get(name, ()) if each.name not in options}
-    return Spec(name, cls, options, retired, _DEFAULTS.get(name, {}), post)
+    return Spec(name, cls, options, _DEFAULTS.get(name, {}), post)
 
 
 def available(more: Mapping[str, Callable[..., Any]] | None = None) -> Mapping[str, Spec | None]:
@@ -157,7 +151,7 @@ def available(more: Mapping[str, Callable[..., Any]] | None = None) -> Mapping[s
 
 def patterns(spec: Spec) -> Iterator[tuple[str, Option]]:
     """Give the options of a middleware with the patterns of their names: ``.`` and ``_`` are one."""
-    for option in (*spec.options.values(), *spec.retired.values()):
+    for option in spec.options.values():
         names = "|".join("[._]".join(f"{prefix}_{option.name}".split("_")) for prefix in spec.prefixes)
         yield f"^({names})$", option
 
@@ -248,7 +242,7 @@ class _Stack:
             f"{prefix}_{option}": (spec, option)
             for spec in specs.values()
             for prefix in spec.prefixes
-            for option in (*spec.options, *spec.retired)
+            for option in spec.options
         }
         taken: dict[str, dict[str, Node]] = {}
         for key, node in given.items():
@@ -302,7 +296,7 @@ class _Stack:
         values: dict[str, Any] = dict(spec.defaults)
         is_sound = True
         for name, node in given.items():
-            option = spec.options.get(name) or spec.retired[name]
+            option = spec.options[name]
             try:
                 value = None if node.value is None and option.nullable else option.type.read(node, self._entry)
             except Wrong as error:
@@ -312,8 +306,7 @@ class _Stack:
                 values.pop(name, None)  # the default is not what was meant
                 is_sound = False
                 continue
-            if name in spec.options:
-                values[name] = value
+            values[name] = value
         for option in spec.options.values():
             if option.required and option.name not in given:
                 key = f"{spec.name}.{option.name.replace('_', '.')}"

@@ -107,7 +107,7 @@ class Objects:
         return made
 
     def resolve(self, kind: Type, value: Any) -> Any:
-        """Put what an ID stands for in the place of the ID; ``ABSENT`` where there is none that fits, which was noted."""
+        """Put what an ID stands for in its place; ``ABSENT`` where there is none that fits, which was noted."""
         if isinstance(kind, ListOf) and isinstance(kind.item, Reference):
             found = [self.resolve(kind.item, each) for each in value]
             return ABSENT if any(each is ABSENT for each in found) else found

@@ -42,9 +42,7 @@ def names_in(directory: Path, fits: Callable[[str | Path], bool] = os.path.exist
         return []
 
 
-def below(
-    directory: Path, failed: Callable[[OSError], object] | None = None
-) -> Iterator[tuple[Path, list[str]]]:
+def below(directory: Path, failed: Callable[[OSError], object] | None = None) -> Iterator[tuple[Path, list[str]]]:
     """Give a directory and those below, each with its files; links to directories and what is hidden are left out.
 
     Args:

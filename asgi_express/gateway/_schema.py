@@ -79,7 +79,7 @@ def _options(description: str, *, is_post: bool) -> dict[str, Any]:
 
 
 def _option(spec: Spec, name: str) -> dict[str, Any]:
-    option = spec.options.get(name) or spec.retired[name]
+    option = spec.options[name]
     described: dict[str, Any] = dict(option.type.schema)
     if option.nullable:
         described = {"anyOf": [described, {"type": "null"}]}

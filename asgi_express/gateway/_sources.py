@@ -20,6 +20,7 @@ Source: TypeAlias = "str | os.PathLike[str]"
 SUFFIXES = (".yaml", ".yml")
 _MAX_FILES = 1000
 _PERMISSIONS = "look at its permissions"
+_SOURCES = "name the directory, or the files, of the entries"
 
 
 Signature: TypeAlias = "tuple[int, int, int] | None"
@@ -90,20 +91,20 @@ def _files(path: Path, problems: Problems) -> Iterator[Path]:
     elif os.path.isdir(path):
         failed: list[OSError] = []
         found = files_in(path, failed.append)
-        closed = [error for error in failed if not isinstance(error, FileNotFoundError)]  # nothing is missed of a gone one
+        # Of a directory that is gone nothing is missed.
+        closed = [error for error in failed if not isinstance(error, FileNotFoundError)]
         for error in closed:
             message = f"the directory cannot be read: {error.strerror}"
             problems.add("missing-file", message, file=str(error.filename), line=1, suggestion=_PERMISSIONS)
         if not (found or closed) or len(found) > _MAX_FILES:
             words = f"there is no {' or '.join(SUFFIXES)} file" if not found else f"there are over {_MAX_FILES} files"
-            advice = "name the directory, or the files, of the entries"
-            problems.add("missing-file", f"{words} in the directory", file=str(path), line=1, suggestion=advice)
+            problems.add("missing-file", f"{words} in the directory", file=str(path), line=1, suggestion=_SOURCES)
             return
         yield from found
     else:
         fault = fault_of(path)
         message = fault or "it is neither a file nor a directory"
-        advice = closest(path.name, names_in(path.parent)) if fault else "name the directory, or the files, of the entries"
+        advice = closest(path.name, names_in(path.parent)) if fault else _SOURCES
         problems.add("missing-file", message, file=str(path), line=1, suggestion=advice)
 
 
@@ -119,6 +120,10 @@ def _read(path: Path, problems: Problems) -> Document | None:
         problems.add("yaml", "the file is not UTF-8", file=str(path), line=line, suggestion="save it as UTF-8")
     except OSError as error:
         problems.add(
-            "missing-file", f"the file cannot be read: {error.strerror}", file=str(path), line=1, suggestion=_PERMISSIONS
+            "missing-file",
+            f"the file cannot be read: {error.strerror}",
+            file=str(path),
+            line=1,
+            suggestion=_PERMISSIONS,
         )
     return None

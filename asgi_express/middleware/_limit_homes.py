@@ -90,10 +90,11 @@ class MemoryHome:
     Args:
         max_entries: how many keys there may be.
         cleanup_interval: the time from one sweep to the next; ``None`` for none.
+        entry_ttl: how long a sweep leaves what has expired where it is.
         clock: seconds; must not go backwards.
 
     Raises:
-        ValueError: the interval is no time.
+        ValueError: one of the times is none.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class MemoryHome:
         *,
         max_entries: int,
         cleanup_interval: Duration | None = None,
+        entry_ttl: Duration = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_entries = max_entries
@@ -112,6 +114,10 @@ class MemoryHome:
         self._interval = _NEVER if cleanup_interval is None else parse_duration(cleanup_interval)
         if self._interval <= 0:
             msg = f"RateLimit: cleanup_interval must be above 0, or None, not {cleanup_interval!r}"
+            raise ValueError(msg)
+        self._ttl = parse_duration(entry_ttl)
+        if self._ttl < 0:
+            msg = f"RateLimit: entry_ttl must be 0 or more, not {entry_ttl!r}"
             raise ValueError(msg)
         self._sweep_at = clock() + self._interval
 
@@ -200,9 +206,10 @@ class MemoryHome:
         self._kept[place] = (step.state, step.expires)
 
     def _sweep(self, now: float) -> None:
-        """Let go some of what has expired; the next request goes on, until there is no more."""
-        self._purge(now, _SWEPT)
-        if not self._queue or self._queue[0][0] > now:
+        """Let go some of what has expired for long enough; the next request goes on, until there is no more."""
+        until = now - self._ttl
+        self._purge(until, _SWEPT)
+        if not self._queue or self._queue[0][0] > until:
             self._sweep_at = now + self._interval
 
     def _purge(self, now: float, most: int = _AT_ONCE) -> None:

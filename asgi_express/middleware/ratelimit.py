@@ -75,6 +75,7 @@ class RateLimit:
         max_entries: how many keys are held in memory.
         cleanup_interval: how often memory lets go of the keys whose limit is whole again; ``None``: only where there is
             no room for a new one.
+        entry_ttl: how long it keeps these at least, as long as there is room.
         clock: seconds, for memory; must not go backwards.
 
     Raises:
@@ -124,6 +125,7 @@ class RateLimit:
         on_store_failure: Literal["local", "open", "closed"] = "local",
         max_entries: int = 100_000,
         cleanup_interval: Duration | None = "5m",
+        entry_ttl: Duration = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.app = app
@@ -167,7 +169,9 @@ class RateLimit:
         self._headers = headers
         self._on_limited = on_limited or too_many
         self._dry_run = dry_run
-        self._local = MemoryHome(max_entries=max_entries, cleanup_interval=cleanup_interval, clock=clock)
+        self._local = MemoryHome(
+            max_entries=max_entries, cleanup_interval=cleanup_interval, entry_ttl=entry_ttl, clock=clock
+        )
         self._home: Home = self._local if store is None else _shared(store)
         # One limit, in memory, by what is known at once.
         is_simple = len(self._limits) == 1 and store is None and self._limits[0].is_simple

@@ -119,7 +119,7 @@ def options(wippy: set[str]) -> Iterator[str]:
     """Give the table of the options of middleware."""
     yield "| option | holds | default | test |\n|---|---|---|---|"
     for spec in builtin().values():
-        for name, option in {**spec.options, **spec.retired}.items():
+        for name, option in spec.options.items():
             default = "required" if option.required else shown(spec.defaults.get(name, option.default))
             key = f"{spec.name}.{name.replace('_', '.')}"
             if len(default) > 60:

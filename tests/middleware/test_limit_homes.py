@@ -232,6 +232,24 @@ async def test_a_sweep_lets_go_a_few_keys_with_each_request_until_no_expired_one
     assert len(home) == 2  # the next sweep is 300 seconds later
 
 
+async def test_a_sweep_leaves_what_has_expired_for_as_long_as_is_said_unless_room_is_needed() -> None:
+    clock = Clock()
+    home = MemoryHome(max_entries=3, cleanup_interval=10, entry_ttl=600, clock=clock)
+    assert await admits(home, charge("idle"))
+    held = []
+    for _ in range(3):
+        clock.now += 300
+        assert await admits(home, charge("live"))
+        held.append(len(home))
+    assert held == [2, 2, 1]  # it is whole after a minute: at 300 and 600 it stays, at 900 it has gone
+    for key in "abc":
+        clock.now += 65
+        assert await admits(home, charge(key))
+        assert len(home) <= 3
+    assert await admits(home, charge("d"))
+    assert len(home) == 2  # what is whole made room, long before its time
+
+
 async def test_a_limit_that_was_used_again_lives_longer() -> None:
     clock = Clock()
     home = MemoryHome(max_entries=2, clock=clock)

@@ -334,6 +334,7 @@ MISTAKES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"on_limited": 429}, ValueError, "on_limited must be callable"),
     ({"max_entries": 0}, ValueError, "max_entries must be an integer of 1 or more"),
     ({"cleanup_interval": 0}, ValueError, "cleanup_interval must be above 0, or None, not 0"),
+    ({"entry_ttl": -1}, ValueError, "entry_ttl must be 0 or more, not -1"),
     ({"key": "X-API-Key"}, ValueError, "key must be 'ip'"),
     ({"allow": "10.0.0.0/8"}, TypeError, "allow must be a list"),
     ({"deny": ["10.0.0.0/33"]}, ValueError, "deny: invalid range"),

@@ -52,7 +52,9 @@ class FilePath:
             raise expected(self, node)
         path = located(context.base, node.value)
         if not os.path.isdir(path):
-            advice = closest(path.name, names_in(path.parent, os.path.isdir), otherwise=f"paths begin at {context.base}")
+            advice = closest(
+                path.name, names_in(path.parent, os.path.isdir), otherwise=f"paths begin at {context.base}"
+            )
             raise Wrong(f"there is no directory {node.shown}", suggestion=advice, code="missing-file", line=node.line)
         return path
 
