@@ -99,7 +99,11 @@ class Modules:
     def _run(self, path: Path, source: str) -> ModuleType:
         if not os.path.isfile(path):
             beside = [name for name in names_in(path.parent) if name.endswith(".py")]
-            raise Wrong(f"there is no file {source}", code="missing-file", suggestion=closest(path.name, beside))
+            raise Wrong(
+                f"there is no file {source}",
+                code="missing-file",
+                suggestion=closest(path.name, beside, otherwise=f"it would be {path}"),
+            )
         name = f"_gateway_{self._number}_{len(self._files)}_{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None:

@@ -218,7 +218,8 @@ class _Stack:
             try:
                 spec = self._known[name] = _spec(name, _load(name), post=None)
             except Exception as error:  # whatever its code does
-                self._add(self._path, "unknown-middleware", f"middleware {name!r} cannot be imported: {error!r}")
+                message = f"middleware {name!r} cannot be imported: {error!r}"
+                self._add(self._path, "unknown-middleware", message, "its package is broken, or another is missing")
         return spec
 
     def _check_place(self, spec: Spec, before: list[str]) -> None:

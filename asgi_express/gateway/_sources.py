@@ -104,7 +104,7 @@ def _files(path: Path, problems: Problems) -> Iterator[Path]:
     else:
         fault = fault_of(path)
         message = fault or "it is neither a file nor a directory"
-        advice = closest(path.name, names_in(path.parent)) if fault else _SOURCES
+        advice = closest(path.name, names_in(path.parent) if fault else (), otherwise=_SOURCES)
         problems.add("missing-file", message, file=str(path), line=1, suggestion=advice)
 
 

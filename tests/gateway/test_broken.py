@@ -38,6 +38,7 @@ def test_a_broken_file_has_the_problems_that_it_says_it_has(path: Path) -> None:
     problems = check(path, environment={})
     assert [as_expected(problem) for problem in problems] == expected(path)
     assert problems
+    assert all(problem.suggestion for problem in problems)
     assert {problem.file for problem in problems} == {str(path)}
 
 

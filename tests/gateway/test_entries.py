@@ -438,7 +438,12 @@ def test_the_same_file_twice_is_one_file(tmp_path: Path) -> None:
 
 SOURCES = [
     ("nothing.yaml", "missing-file", "there is no such file or directory", "did you mean 'nothings.yaml'?"),
-    ("no/such/place.yaml", "missing-file", "there is no such file or directory", None),
+    (
+        "no/such/place.yaml",
+        "missing-file",
+        "there is no such file or directory",
+        "name the directory, or the files, of the entries",
+    ),
     (
         "empty",
         "missing-file",
@@ -453,7 +458,7 @@ SOURCES = [
 
 @pytest.mark.parametrize(("name", "code", "message", "advice"), SOURCES, ids=[case[0] for case in SOURCES])
 def test_a_source_that_cannot_be_read_is_a_problem(
-    tmp_path: Path, name: str, code: str, message: str, advice: str | None
+    tmp_path: Path, name: str, code: str, message: str, advice: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "nothings.yaml").touch()

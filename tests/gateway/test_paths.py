@@ -45,7 +45,12 @@ NAMED = [
         f"- {{name: it, kind: function.python, source: file://{ENDLESS}, method: x}}\n",
         {"source: there is no file file://aaaa"},
     ),
+    (
+        "- {name: it, kind: function.python, source: 'file:///', method: x}\n",
+        {"source: there is no file file:///; it would be /"},
+    ),
     (pem("file://loop"), {"tls.cert: 'file://loop' cannot be read", "tls.key: 'file://loop' cannot be read"}),
+    (pem("file://pipe.yaml"), {"tls.cert: 'file://pipe.yaml' cannot be read", "tls.key: 'file://pipe.yaml' cannot be"}),
     (pem("file://" + ENDLESS), {"tls.cert: 'file://aaaa", "tls.key: 'file://aaaa"}),
     (STATIC, {"static_options.index: there is no file 'loop' in files"}),
 ]
@@ -75,18 +80,19 @@ def test_a_path_that_leads_nowhere_is_a_problem_with_its_entry(place: Path, text
     assert all(problem.line >= 7 for problem in problems)
 
 
+NAME = "name the directory, or the files, of the entries"
 SOURCES = [
     ("loop", "it cannot be read: ", "did you mean 'loops'?"),
-    (ENDLESS, "it cannot be read: ", None),
-    ("pipe.yaml", "it is neither a file nor a directory", "name the directory, or the files, of the entries"),
-    ("no/such.yaml", "there is no such file or directory", None),
-    ("a\0b", "no file or directory can have that name", None),
-    ("\ud800", "no file or directory can have that name", None),
+    (ENDLESS, "it cannot be read: ", NAME),
+    ("pipe.yaml", "it is neither a file nor a directory", NAME),
+    ("no/such.yaml", "there is no such file or directory", NAME),
+    ("a\0b", "no file or directory can have that name", NAME),
+    ("\ud800", "no file or directory can have that name", NAME),
 ]
 
 
 @pytest.mark.parametrize(("name", "message", "advice"), SOURCES, ids=[ascii(case[0])[:20] for case in SOURCES])
-def test_a_source_that_leads_nowhere_is_a_problem(place: Path, name: str, message: str, advice: str | None) -> None:
+def test_a_source_that_leads_nowhere_is_a_problem(place: Path, name: str, message: str, advice: str) -> None:
     (problem,) = check(place / name)
     assert problem.message.startswith(message)
     assert problem.suggestion == advice

@@ -77,11 +77,14 @@ class Pem:
         if text.startswith("file://"):
             path = context.base / text.removeprefix("file://")
             try:
-                text = path.read_text("ascii")
+                # Of a pipe nobody may write to, or of a device, there may be no end.
+                text = path.read_text("ascii") if os.path.isfile(path) else ""
             except (OSError, UnicodeDecodeError):
+                text = ""
+            if not text:
                 advice = f"paths begin at {context.base}"
                 message = f"{node.shown} cannot be read"
-                raise Wrong(message, suggestion=advice, code="missing-file", line=node.line) from None
+                raise Wrong(message, suggestion=advice, code="missing-file", line=node.line)
         if "-----BEGIN " not in text:
             # not shown: it may be a key
             message = f"expected {self.words}; there is no -----BEGIN line"
