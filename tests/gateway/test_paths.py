@@ -49,6 +49,7 @@ NAMED = [
         "- {name: it, kind: function.python, source: 'file:///', method: x}\n",
         {"source: there is no file file:///; it would be /"},
     ),
+    (pem("file://binary"), {"tls.cert: 'file://binary' cannot be read", "tls.key: 'file://binary' cannot be read"}),
     (pem("file://loop"), {"tls.cert: 'file://loop' cannot be read", "tls.key: 'file://loop' cannot be read"}),
     (pem("file://pipe.yaml"), {"tls.cert: 'file://pipe.yaml' cannot be read", "tls.key: 'file://pipe.yaml' cannot be"}),
     (pem("file://" + ENDLESS), {"tls.cert: 'file://aaaa", "tls.key: 'file://aaaa"}),
@@ -64,6 +65,7 @@ def place(tmp_path: Path) -> Path:
         (tmp_path / loop).symlink_to(Path(loop).name)
     (tmp_path / "loops").mkdir()
     (tmp_path / "loops.py").touch()
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
     os.mkfifo(tmp_path / "pipe.yaml")
     return tmp_path
 

@@ -242,6 +242,10 @@ async def test_a_sweep_leaves_what_has_expired_for_as_long_as_is_said_unless_roo
         assert await admits(home, charge("live"))
         held.append(len(home))
     assert held == [2, 2, 1]  # it is whole after a minute: at 300 and 600 it stays, at 900 it has gone
+    clock.now += 700
+    await home.take([charge("live"), charge("live", name="other")])
+    assert len(home) == 2  # where there are several limits too
+    clock.now += 700
     for key in "abc":
         clock.now += 65
         assert await admits(home, charge(key))
