@@ -90,7 +90,8 @@ class ResourceFirewall(Firewall):
         self._target = target
 
     def _find(self, scope: Scope) -> Matched | Unmatched:
-        if scope.get("method", "").upper() != "HEAD" and self._is_settled(scope, self._target):
+        is_plain = scope["type"] == "http" and scope["method"].upper() != "HEAD"
+        if is_plain and self._is_settled(scope, self._target):
             # Where the route matters to no condition it is not looked for: 2 us.
             return Matched(self._target, method_of(scope), public=False)
         found = find(scope, self.app, self)

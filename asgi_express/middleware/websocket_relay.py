@@ -16,7 +16,7 @@ from asgi_express.middleware._paths import Paths
 from asgi_express.middleware._relay import GRACE, PLAIN, Ending, Relay, abandon, processes_of, writable
 from asgi_express.middleware._relay_config import config_in
 from asgi_express.middleware._relay_options import check_options, origin_policy
-from asgi_express.middleware._respond import respond
+from asgi_express.middleware._respond import drop, respond
 from asgi_express.middleware._upgrade import UPGRADING, Upgrade
 from asgi_express.processes import Message as Sent
 from asgi_express.processes import Overflow, Processes
@@ -136,6 +136,7 @@ class WebSocketRelay:
         async def noting(message: Message) -> None:
             nonlocal headers
             if headers is not None:
+                await drop(message)
                 return
             if message["type"] == "http.response.start" and "headers" in message:
                 pairs = [(bytes(name), bytes(value)) for name, value in message["headers"]]
