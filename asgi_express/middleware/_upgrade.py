@@ -72,9 +72,8 @@ class Upgrade:
         elif kind == "http.response.body":
             # Nobody may say when the client of a refusal has gone: a stream without an end, of events say, would go on
             # for ever.
-            if message.get("more_body", False):
-                if self._over.is_set():
-                    raise _Over
+            if message.get("more_body", False) and self._over.is_set():
+                raise _Over
             if self.headers is not None or not self._can_deny:
                 await drop(message)
             else:
