@@ -28,7 +28,7 @@ _SCHEMES = {"http": _PLAIN, "ws": _PLAIN, "https": _TLS, "wss": _TLS}
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-# Decisions that are kept, and the bytes and lines of the headers that one may depend on: a MiB together. Lines count, as
+# Decisions that are kept, and the bytes and lines of the headers that one may depend on: a MiB together. Lines count:
 # 3,000 empty ones fit into one request.
 _KEPT, _MAX_KEPT, _MAX_LINES = 1024, 256, 8
 
