@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 from asgi_express._scope import next_app
 from asgi_express.errors import HTTPError
-from asgi_express.middleware._relay import GRACE, PLAIN, Relay, abandon, kept, processes_of, writable
+from asgi_express.middleware._relay import GRACE, PLAIN, Relay, abandon, give_up, kept, processes_of, writable
 from asgi_express.middleware._relay_config import config_in
 from asgi_express.middleware._relay_options import check_options, origin_policy
 from asgi_express.middleware._respond import drop, respond
@@ -122,7 +122,12 @@ class SSERelay:
                 message = {**message, "headers": rest}
             await send(message)
 
-        await self.app(scope, receive, noting)
+        try:
+            await self.app(scope, receive, noting)
+        except BaseException:
+            if asked is not None:
+                give_up(self._processes, scope, "sse", asked["headers"], "failed")
+            raise
         if asked is not None:
             await self._start(asked["headers"], scope, receive, send, is_checked=wants)
 

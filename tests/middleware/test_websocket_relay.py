@@ -197,6 +197,30 @@ def test_a_stream_that_never_waits_does_not_hold_the_loop_where_its_answer_is_dr
         play(scene(kind))
 
 
+async def test_a_handler_that_fails_after_it_has_asked_lets_no_process_wait() -> None:
+    room = Room()
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        header = (f"x-{scope['path'][1:]}-relay".encode(), config(room.pid).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [header]})
+        await send({"type": "http.response.body", "body": b""})
+        raise ValueError("no database")
+
+    sockets = WebSocketRelay(failing, paths="/ws", processes=room.processes)
+    with pytest.raises(ValueError, match="no database"):
+        await Socket().connect(sockets, "/ws")
+    assert (await room.told.next("ws.leave"))["reason"] == "failed"
+    with pytest.raises(ValueError, match="no database"):
+        await ask(sockets, "/ws")
+    assert (await room.told.next("ws.leave"))["reason"] == "no upgrade"
+    with pytest.raises(ValueError, match="no database"):
+        await ask(SSERelay(failing, processes=room.processes), "/sse")
+    assert (await room.told.next("sse.leave"))["reason"] == "failed"
+    with pytest.raises(ValueError, match="no database"):
+        await ask(SSERelay(failing, processes=room.processes), "/other")
+    assert room.told.messages.empty()
+
+
 async def test_an_event_stream_is_no_answer_to_a_handshake() -> None:
     room = Room()
     room.app.post_match(SSERelay(processes=room.processes))
