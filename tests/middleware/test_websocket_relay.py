@@ -158,6 +158,7 @@ async def test_an_error_of_the_handler_refuses_the_handshake(caplog: pytest.LogC
 def test_a_stream_without_an_end_is_no_refusal_that_goes_on_for_ever(extensions: dict[str, Any]) -> None:
     async def endless(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.debug", "info": {}})
         try:
             while True:
                 await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
