@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from asgi_express._scope import next_app
+from asgi_express.middleware._acting import run_as
 from asgi_express.middleware._firewall import ACTOR, CHALLENGE, SECURITY_SCOPE
-from asgi_express.security import Actor, Challenge, acting
+from asgi_express.security import Actor, Challenge
 from asgi_express.security import Scope as Policies
 from asgi_express.types import ASGIApp, Receive, Scope, Send
 
@@ -33,5 +34,4 @@ class Baseline:
             await self.app(scope, receive, send)
             return
         scope[ACTOR], scope[SECURITY_SCOPE] = self._actor, self._policies
-        with acting(self._actor, self._policies):
-            await self.app(scope, receive, send)
+        await run_as(self._actor, self._policies, self.app, scope, receive, send)

@@ -206,13 +206,17 @@ class Firewall(ABC):
     def _is_settled(self, scope: Scope, resource: str) -> bool:
         """Tell whether a decision depends on the actor and the resource alone."""
         granted = scope.get(SECURITY_SCOPE)
-        return self._policies.settled(self._action, resource) is not None and (
-            not isinstance(granted, Policies) or granted.settled(self._action, resource) is not None
+        return self._settled(self._policies, resource) is not None and (
+            not isinstance(granted, Policies) or self._settled(granted, resource) is not None
         )
+
+    def _settled(self, policies: Policies, resource: str) -> Decision | None:
+        """Return what a set of policies says whoever asks; a class of somebody's own may decide otherwise."""
+        return policies.settled(self._action, resource) if type(policies) is Policies else None
 
     def _of(self, policies: Policies, actor: Actor, resource: str, found: Matched) -> Decision:
         """Return what a set of policies says; the facts of the request are gathered only where they matter."""
-        settled = policies.settled(self._action, resource)
+        settled = self._settled(policies, resource)
         return policies.decide(actor, self._action, resource, found.meta) if settled is None else settled
 
     def _verdict(

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from inspect import isawaitable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
@@ -36,6 +36,9 @@ _KNOWN = (
 _KNOWN_TO_ALL = ("ip=", "actor=", "route=")
 
 _MAX_KEY = 64
+
+# 64:ff9b::/96, the clients of IPv4 whose packets a translator passes on (RFC 6052 section 2.1).
+_NAT64 = 0x0064_FF9B << 64
 _MAX_PARAMETERS = 1000
 
 
@@ -147,10 +150,13 @@ def _network(text: str, ipv6_prefix: int) -> tuple[str, bool]:
         return f"ip={text}", True
     if isinstance(address, IPv6Address):
         # By its bits, however it is written: masked as IPv6, all of IPv4 would be one client (CVE-2026-30827).
-        if address.ipv4_mapped is None:
+        inside = address.ipv4_mapped
+        if int(address) >> 32 == _NAT64:
+            inside = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inside is None:
             shift = 128 - ipv6_prefix
             return f"ip={int(address) >> shift:x}/{ipv6_prefix}", address.is_private
-        address = address.ipv4_mapped
+        address = inside
     return f"ip={address}", address.is_private
 
 

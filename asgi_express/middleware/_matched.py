@@ -21,7 +21,7 @@ class Matched(NamedTuple):
 
     Attributes:
         resource: its name, or its path as it was written: never what a client sent.
-        method: the method whose handlers run: ``GET`` for a ``HEAD`` without handlers of its own.
+        method: the method whose handlers run: ``GET`` for a ``HEAD`` or a ``WEBSOCKET`` without handlers of its own.
         public: whether it is marked as public.
         template: its path as it was written; ``None`` where no route is known.
         name: its name.
@@ -120,7 +120,8 @@ def _in_the_walk(scope: Scope) -> Matched | Unmatched:
 
 def _ours(scope: Scope, record: RouteMatch) -> Matched:
     method = method_of(scope)
-    if method == "HEAD" and "HEAD" not in record.methods:
+    # A handshake, too, comes to a route without handlers of its own only where it is made a request of GET.
+    if method in ("HEAD", "WEBSOCKET") and method not in record.methods:
         method = "GET"
     route, template = record.route, record.template
     name, meta = route.name, route.meta

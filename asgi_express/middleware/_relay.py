@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from asgi_express import _json
 from asgi_express._scope import PROCESSES
 from asgi_express.errors import MisuseError
-from asgi_express.middleware._relay_config import Config
+from asgi_express.middleware._relay_config import Config, config_in
 from asgi_express.processes import Inbox, Message, Overflow, Processes
 from asgi_express.types import Scope
 
-__all__ = ["GRACE", "PLAIN", "STALL", "Ending", "Relay", "abandon", "kept", "processes_of", "writable"]
+__all__ = ["GRACE", "PLAIN", "STALL", "Ending", "Relay", "abandon", "give_up", "kept", "processes_of", "writable"]
 
 _log = logging.getLogger("asgi_express.relay")
 
@@ -37,6 +38,9 @@ _DROPPED = frozenset(
         *(b"trailer", b"transfer-encoding", b"upgrade", b"x-sse-relay", b"x-ws-relay"),
     }
 )
+
+
+Headers: TypeAlias = Iterable[tuple[bytes, bytes]]
 
 
 class Ending(NamedTuple):
@@ -282,6 +286,20 @@ def abandon(processes: Processes, kind: str, config: Config, reason: str) -> Non
         target.put(Message(f"{kind}.leave", facts), forced=True)
 
 
+def give_up(processes: Processes | None, scope: Scope, kind: Literal["ws", "sse"], headers: Headers, why: str) -> None:
+    """Tell the process that an answer names, if there is one, that the client does not come.
+
+    Args:
+        processes: those that the middleware was given.
+        scope: of the request.
+        kind: of the relay.
+        headers: of the answer.
+        why: in a word.
+    """
+    with contextlib.suppress(ValueError, MisuseError):
+        abandon(processes_of(processes, scope, "a relay"), kind, config_in(kind, headers), why)
+
+
 def processes_of(given: Processes | None, scope: Scope, owner: str) -> Processes:
     """Return the processes that a middleware was given, or those of the gateway.
 
@@ -295,7 +313,7 @@ def processes_of(given: Processes | None, scope: Scope, owner: str) -> Processes
     return found
 
 
-def kept(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def kept(headers: Headers) -> list[tuple[bytes, bytes]]:
     """Return the headers of an answer that stay when its body is replaced by a stream."""
     return [(name.lower(), value) for name, value in headers if name.lower() not in _DROPPED]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
-from asgi_express.types import Scope, Send
+from asgi_express.types import Message, Scope, Send
 
-__all__ = ["DENIAL", "close_code", "respond"]
+__all__ = ["DENIAL", "close_code", "drop", "respond"]
 
 DENIAL = "websocket.http.response"
 """The extension of servers that can refuse a handshake with an answer."""
@@ -45,3 +46,12 @@ def close_code(status: int) -> int:
     if status < 500:
         return _POLICY
     return _LATER if status == 503 else _INTERNAL
+
+
+async def drop(message: Message) -> None:
+    """Drop a message of an answer in whose place another has been given.
+
+    It lets others run: an app that sends without waiting for anything else would hold the event loop.
+    """
+    if message.get("more_body", False):
+        await asyncio.sleep(0)

@@ -37,6 +37,8 @@ _SECRET_HEADERS = frozenset(
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
+_NESTED = re.compile(r"[\[\].]")
+
 # RFC 3986 section 3.2, without userinfo, which no Host has.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s@:/?#\[\]]+)(?::([0-9]{1,5}))?")
 
@@ -114,8 +116,10 @@ def redacted_query(query: str, secret: Collection[str]) -> str:
     parts = []
     for part in query.split("&"):
         name, mark, _ = part.partition("=")
-        plain = unquote_plus(name).lower().partition("[")[0].strip()
-        hidden = mark and (plain in _SECRET_PARAMETERS or plain in secret)
+        # user[password]=… and user.password=…, too
+        plain = unquote_plus(name).lower()
+        words = {word.strip() for word in (plain, *_NESTED.split(plain))}
+        hidden = mark and not (words.isdisjoint(_SECRET_PARAMETERS) and words.isdisjoint(secret))
         parts.append(f"{name}={REDACTED}" if hidden else part)
     return "&".join(parts)
 

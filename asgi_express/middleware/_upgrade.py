@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from asgi_express.middleware._relay import kept
-from asgi_express.middleware._respond import DENIAL, close_code
+from asgi_express.middleware._relay import GRACE, kept
+from asgi_express.middleware._respond import DENIAL, close_code, drop
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["UPGRADING", "Upgrade"]
@@ -18,6 +18,10 @@ _SCHEMES = {"ws": "http", "wss": "https"}
 
 # Of the handshake itself (RFC 6455 section 11.3), which the server writes.
 _SERVERS = (b"sec-websocket-accept", b"sec-websocket-extensions", b"sec-websocket-protocol", b"sec-websocket-version")
+
+
+class _Over(OSError):
+    """What servers raise where the client has gone (ASGI specification, HTTP 2.4)."""
 
 
 class Upgrade:
@@ -37,6 +41,8 @@ class Upgrade:
         self._send = send
         self._can_deny = DENIAL in (scope.get("extensions") or {})
         self._status: int | None = None
+        self._over = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
 
     async def ask(self, app: ASGIApp) -> None:
         """Run the app with the handshake as a request. What it answers, unless it asks for the relay, goes out."""
@@ -50,26 +56,40 @@ class Upgrade:
             "extensions": {},
             UPGRADING: True,
         }
-        over = asyncio.Event()
         try:
-            await app(request, _nothing_to_read(over), self._note)
+            await app(request, _nothing_to_read(self._over), self._note)
+        except _Over:
+            return
         finally:
-            over.set()
-        if self.headers is None and self._status is not None and not self._can_deny:
-            await self._send({"type": "websocket.close", "code": close_code(self._status), "reason": ""})
+            self._over.set()
+            if self._timer is not None:
+                self._timer.cancel()
 
     async def _note(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start" and self._status is None:
-            status = self._status = message["status"]
-            pairs = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
-            if any(name == b"x-ws-relay" for name, _ in pairs) and 200 <= status < 300:
-                self.headers = pairs
-            elif self._can_deny:
-                rest = [pair for pair in pairs if pair[0] != b"x-ws-relay"]
-                await self._send({"type": f"websocket.{kind}", "status": status, "headers": rest})
-        elif kind == "http.response.body" and self._can_deny and self.headers is None:
-            await self._send({**message, "type": f"websocket.{kind}"})
+            await self._begin(message)
+        elif kind == "http.response.body":
+            # Nobody may say when the client of a refusal has gone: a stream without an end, of events say, would go on
+            # for ever.
+            if message.get("more_body", False) and self._over.is_set():
+                raise _Over
+            if self.headers is not None or not self._can_deny:
+                await drop(message)
+            else:
+                await self._send({**message, "type": f"websocket.{kind}"})
+
+    async def _begin(self, message: Message) -> None:
+        status = self._status = message["status"]
+        pairs = [(bytes(name).lower(), bytes(value)) for name, value in message.get("headers", ())]
+        self._timer = asyncio.get_running_loop().call_later(GRACE, self._over.set)
+        if any(name == b"x-ws-relay" for name, _ in pairs) and 200 <= status < 300:
+            self.headers = pairs
+        elif self._can_deny:
+            rest = [pair for pair in pairs if pair[0] != b"x-ws-relay"]
+            await self._send({"type": "websocket.http.response.start", "status": status, "headers": rest})
+        else:
+            await self._send({"type": "websocket.close", "code": close_code(status), "reason": ""})
 
     def acceptance(self) -> Message:
         """Return the message that accepts the handshake, with the headers of the answer."""

@@ -47,9 +47,9 @@ class EndpointFirewall(Firewall):
       under ``asgi_express.security.public``. Nothing else is: without an actor the answer is 401.
     - Any policy that denies wins; one that allows is needed, unless ``default_policy`` says otherwise. A refusal is
       403. A token that was wrong is 400, 401, or 503 where it could not be checked (see ``TokenAuth``).
-    - Conditions can use ``meta.method`` (``GET`` also for a ``HEAD`` that the handlers of ``GET`` answer;
-      ``WEBSOCKET``), ``meta.params.…``, ``meta.template``, ``meta.name`` and ``meta.route.…``, the metadata of the
-      route.
+    - Conditions can use ``meta.method`` (``GET`` also for a ``HEAD``, and for a handshake of ``WebSocketRelay``, that
+      the handlers of ``GET`` answer; ``WEBSOCKET``), ``meta.params.…``, ``meta.template``, ``meta.name`` and
+      ``meta.route.…``, the metadata of the route.
     - A WebSocket is refused before it is accepted, with the same answer where the server can send one.
     - Where no route is for a request there is nothing to decide: 404, 405 and redirects of the host pass.
     - What nobody can know is refused, and the log says once why: an app of another kind that is mounted, a route class

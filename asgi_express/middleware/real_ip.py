@@ -28,8 +28,9 @@ _SCHEMES = {"http": _PLAIN, "ws": _PLAIN, "https": _TLS, "wss": _TLS}
 _DEFAULT_PORTS = {"http": 80, "ws": 80, "https": 443, "wss": 443}
 
 
-# Decisions that are kept, and bytes of the headers that one may depend on: half a MiB together.
-_KEPT, _MAX_KEPT = 1024, 256
+# Decisions that are kept, and the bytes and lines of the headers that one may depend on: a MiB together. Lines count:
+# 3,000 empty ones fit into one request.
+_KEPT, _MAX_KEPT, _MAX_LINES = 1024, 256, 8
 
 _Lines: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
@@ -163,7 +164,7 @@ class RealIP:
         """Decide, and keep the decision; a long header, which no proxy writes, is not worth keeping."""
         peer, lines = key
         found = self._find(peer, lines)
-        if sum(len(value) for _, value in lines) + len(peer or "") <= _MAX_KEPT:
+        if len(lines) <= _MAX_LINES and sum(len(value) for _, value in lines) + len(peer or "") <= _MAX_KEPT:
             self._memo.keep(key, found)
         return found
 

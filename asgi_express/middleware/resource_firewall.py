@@ -27,7 +27,7 @@ class ResourceFirewall(Firewall):
       401, or 503 where it could not be checked (see ``TokenAuth``).
     - Conditions can use ``meta.method``, and where the route is known also ``meta.params.…``, ``meta.template``,
       ``meta.name`` and ``meta.route.…``: after the match, and around Starlette and FastAPI. Elsewhere a ``HEAD`` counts
-      as ``GET``.
+      as ``GET``, and a handshake as ``WEBSOCKET``, even if a ``WebSocketRelay`` further in makes a ``GET`` of it.
     - A WebSocket is refused before it is accepted, with the same answer where the server can send one.
     - Every decision is told to ``audit`` before the app runs; where that raises, the request fails.
 
@@ -90,7 +90,8 @@ class ResourceFirewall(Firewall):
         self._target = target
 
     def _find(self, scope: Scope) -> Matched | Unmatched:
-        if scope.get("method", "").upper() != "HEAD" and self._is_settled(scope, self._target):
+        is_plain = scope["type"] == "http" and scope["method"].upper() != "HEAD"
+        if is_plain and self._is_settled(scope, self._target):
             # Where the route matters to no condition it is not looked for: 2 us.
             return Matched(self._target, method_of(scope), public=False)
         found = find(scope, self.app, self)

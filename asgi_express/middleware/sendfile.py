@@ -14,7 +14,7 @@ from asgi_express._flags import check_flags
 from asgi_express._scope import next_app
 from asgi_express._sendfile import FileOptions, Found, Headers, IsDirectory, Missing
 from asgi_express.errors import HTTPError
-from asgi_express.middleware._respond import respond
+from asgi_express.middleware._respond import drop, respond
 from asgi_express.types import ASGIApp, Directory, Message, Receive, Scope, Send
 
 __all__ = ["Sendfile"]
@@ -101,7 +101,8 @@ class Sendfile:
         async def replaced(message: Message) -> None:
             nonlocal answered
             if answered:
-                return  # the body of the app
+                await drop(message)  # the body of the app
+                return
             if message["type"] == "http.response.start" and "headers" in message:
                 pairs = [(bytes(name), bytes(value)) for name, value in message["headers"]]
                 paths = [value for name, value in pairs if name.lower() == _PATH]

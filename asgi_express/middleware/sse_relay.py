@@ -9,10 +9,11 @@ from collections.abc import Collection
 
 from asgi_express._scope import next_app
 from asgi_express.errors import HTTPError
-from asgi_express.middleware._relay import GRACE, PLAIN, Relay, abandon, kept, processes_of, writable
+from asgi_express.middleware._relay import GRACE, PLAIN, Relay, abandon, give_up, kept, processes_of, writable
 from asgi_express.middleware._relay_config import config_in
 from asgi_express.middleware._relay_options import check_options, origin_policy
-from asgi_express.middleware._respond import respond
+from asgi_express.middleware._respond import drop, respond
+from asgi_express.middleware._upgrade import UPGRADING
 from asgi_express.processes import Message as Sent
 from asgi_express.processes import Overflow, Processes
 from asgi_express.security.origins import OriginSpec, Tolerated
@@ -110,7 +111,8 @@ class SSERelay:
         async def noting(message: Message) -> None:
             nonlocal asked
             if asked is not None:
-                return  # the body of the app
+                await drop(message)  # the body of the app
+                return
             if message["type"] == "http.response.start" and "headers" in message:
                 pairs = [(bytes(name), bytes(value)) for name, value in message["headers"]]
                 rest = [pair for pair in pairs if pair[0].lower() != b"x-sse-relay"]
@@ -120,7 +122,12 @@ class SSERelay:
                 message = {**message, "headers": rest}
             await send(message)
 
-        await self.app(scope, receive, noting)
+        try:
+            await self.app(scope, receive, noting)
+        except BaseException:
+            if asked is not None:
+                give_up(self._processes, scope, "sse", asked["headers"], "failed")
+            raise
         if asked is not None:
             await self._start(asked["headers"], scope, receive, send, is_checked=wants)
 
@@ -144,6 +151,11 @@ class SSERelay:
             return
         if not is_checked and await self._is_refused(scope, receive, send):
             abandon(processes, "sse", config, "refused")
+            return
+        if UPGRADING in scope:
+            _log.error("%a: an event stream is no answer to a WebSocket handshake", scope["path"])
+            abandon(processes, "sse", config, "refused")
+            await respond(scope, send, 400, PLAIN, b"Bad Request\n")
             return
         start = {"type": "http.response.start", "status": 200, "headers": [*kept(headers), *_STREAM]}
         if scope["method"] == "HEAD":

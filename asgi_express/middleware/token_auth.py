@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 from asgi_express._cookies import parse_cookies
 from asgi_express._headers import header_name as field_name
 from asgi_express._scope import next_app
+from asgi_express.middleware._acting import run_as
 from asgi_express.middleware._firewall import ACTOR, CHALLENGE, SECURITY_SCOPE
 from asgi_express.security import Actor, Challenge, Grant, TokenValidator
-from asgi_express.security.context import CURRENT
 from asgi_express.stores import StoreUnavailable
 from asgi_express.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -136,11 +136,7 @@ class TokenAuth:
         scope[ACTOR] = actor = None if grant is None else grant.actor
         scope[SECURITY_SCOPE] = policies = None if grant is None else grant.scope
         scope[CHALLENGE] = self._challenges[problem]
-        token = CURRENT.set((actor, policies))
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            CURRENT.reset(token)
+        await run_as(actor, policies, self.app, scope, receive, send)
 
     def _from_query(self, scope: Scope, wanted: str) -> list[str]:
         query = (scope.get("query_string") or b"").decode("latin-1")

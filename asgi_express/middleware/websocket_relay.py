@@ -13,10 +13,10 @@ from asgi_express._scope import MATCH, next_app
 from asgi_express._units import parse_bytes
 from asgi_express.errors import HTTPError
 from asgi_express.middleware._paths import Paths
-from asgi_express.middleware._relay import GRACE, PLAIN, Ending, Relay, abandon, processes_of, writable
+from asgi_express.middleware._relay import GRACE, PLAIN, Ending, Relay, abandon, give_up, processes_of, writable
 from asgi_express.middleware._relay_config import config_in
 from asgi_express.middleware._relay_options import check_options, origin_policy
-from asgi_express.middleware._respond import respond
+from asgi_express.middleware._respond import drop, respond
 from asgi_express.middleware._upgrade import UPGRADING, Upgrade
 from asgi_express.processes import Message as Sent
 from asgi_express.processes import Overflow, Processes
@@ -136,6 +136,7 @@ class WebSocketRelay:
         async def noting(message: Message) -> None:
             nonlocal headers
             if headers is not None:
+                await drop(message)
                 return
             if message["type"] == "http.response.start" and "headers" in message:
                 pairs = [(bytes(name), bytes(value)) for name, value in message["headers"]]
@@ -147,11 +148,11 @@ class WebSocketRelay:
                 message = {**message, "headers": pairs}
             await send(message)
 
-        await self.app(scope, receive, noting)
-        if headers is not None:
-            with contextlib.suppress(ValueError):
-                config = config_in("ws", headers)
-                abandon(processes_of(self._processes, scope, "WebSocketRelay"), "ws", config, "no upgrade")
+        try:
+            await self.app(scope, receive, noting)
+        finally:
+            if headers is not None:
+                give_up(self._processes, scope, "ws", headers, "no upgrade")
 
     async def _shake_hands(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the handler decide about a handshake."""
@@ -164,7 +165,12 @@ class WebSocketRelay:
         if (await receive())["type"] != "websocket.connect":
             return
         upgrade = Upgrade(scope, send)
-        await upgrade.ask(self.app)
+        try:
+            await upgrade.ask(self.app)
+        except BaseException:
+            if upgrade.headers is not None:
+                give_up(processes, scope, "ws", upgrade.headers, "failed")
+            raise
         if upgrade.headers is None:
             return
         try:

@@ -222,6 +222,8 @@ QUERIES = [
     ("access%5Ftoken=abc", "access%5Ftoken=REDACTED"),
     ("token=a&token=b", "token=REDACTED&token=REDACTED"),
     ("token[]=a", "token[]=REDACTED"),
+    ("user[password]=a&user%5Bpassword%5D=b", "user[password]=REDACTED&user%5Bpassword%5D=REDACTED"),
+    ("user.password=a&a.b=c&a.c=d", "user.password=REDACTED&a.b=REDACTED&a.c=d"),
     ("token", "token"),
     ("token=", "token=REDACTED"),
     ("code=abc&state=x", "code=REDACTED&state=x"),
@@ -237,7 +239,7 @@ QUERIES = [
 
 @pytest.mark.parametrize(("query", "expected"), QUERIES)
 async def test_the_query_keeps_its_secrets(collected: Collected, query: str, expected: str) -> None:
-    await ask(OTel(answering, redact=["Invite"], **collected.options), f"/?{query}")
+    await ask(OTel(answering, redact=["Invite", "a.b"], **collected.options), f"/?{query}")
     assert facts(collected.span)["url.query"] == expected
 
 

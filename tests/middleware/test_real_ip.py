@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -441,6 +442,28 @@ async def test_a_websocket_has_its_client_too() -> None:
 
     await Socket().connect(RealIP(app), headers=[*xff("198.51.100.7:5"), ("x-forwarded-proto", "https")])
     assert (scopes[0]["client"], scopes[0]["scheme"]) == (("198.51.100.7", 5), "wss")
+
+
+async def test_what_a_client_sends_is_not_kept_however_many_lines_it_has() -> None:
+    middleware: Any = RealIP(answering)
+
+    async def come(number: int) -> Any:
+        lines = [(bytes(bytearray(b"x-forwarded-for")), b"") for _ in range(3000)]
+        scope = http_scope("/", client=PROXY) | {"headers": [*lines, (b"x-forwarded-for", b"1.2.3.%d" % number)]}
+        await middleware(scope, None, None)
+        return scope["client"]
+
+    tracemalloc.start()
+    try:
+        for number in range(50):
+            assert await come(number) == (f"1.2.3.{number}", 0)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+async def answering(scope: Any, receive: Any, send: Any) -> None:
+    """Do nothing."""
 
 
 # -- the examples of the documentation

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from asgi_express import Express, Router
 from asgi_express.middleware.endpoint_firewall import Verdict
 from asgi_express.middleware.resource_firewall import ResourceFirewall
-from asgi_express.security import Actor, Condition, Policy, Scope
+from asgi_express.security import Actor, Condition, Decision, Policy, Scope
 from tests.asgi import Socket, ask
 
 WITH_ADA: dict[str, Any] = {"asgi_express.actor": Actor("ada")}
@@ -120,6 +120,21 @@ async def test_in_a_router_that_is_a_handler_conditions_see_the_route_around_it(
 def test_an_option_that_cannot_be_is_refused(options: Any) -> None:
     with pytest.raises(ValueError, match="ResourceFirewall: "):
         ResourceFirewall(**options)
+
+
+async def test_policies_of_a_class_of_somebody_s_own_are_asked_each_time() -> None:
+    class Closing(Scope):
+        """Policies that apply in office hours."""
+
+        def decide(self, *asked: Any, **more: Any) -> Decision:
+            return super().decide(*asked, **more) if answers == [] else Decision("deny", "closed")
+
+    firewall = ResourceFirewall(inner, target="reports", action="read")
+    scope = {**WITH_ADA, "asgi_express.security_scope": Closing([READ])}
+    answers: list[int] = []
+    for _ in range(2):
+        answers.append((await ask(firewall, **scope)).status)
+    assert answers == [200, 403]
 
 
 async def test_no_decision_is_told_of_somebody_else_and_so_many_are_kept() -> None:

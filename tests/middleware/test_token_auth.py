@@ -230,6 +230,36 @@ async def test_requests_at_once_do_not_see_one_another() -> None:
     assert state["passed"] == 50
 
 
+async def test_what_a_server_does_for_the_next_request_of_a_connection_is_done_without_the_actor() -> None:
+    """As uvicorn, which begins it where the answer ends, and goes on reading where the app reads."""
+    actors: list[Any] = []
+
+    async def later() -> None:
+        actors.append(current_actor())
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await asyncio.create_task(send({"type": "http.response.body", "body": b""}))
+        assert current_actor() == Actor("ada")
+        await asyncio.create_task(later())
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        async def reading() -> Any:
+            await asyncio.create_task(later())
+            return await receive()
+
+        async def sending(message: Any) -> None:
+            await asyncio.create_task(later())
+            await send(message)
+
+        await auth(scope, reading, sending)
+
+    auth = TokenAuth(app, store=Known(t="ada"))
+    await ask(server, headers={"authorization": "Bearer t"})
+    assert actors == [None, None, None, Actor("ada")]
+
+
 async def test_in_a_router_with_a_store_of_tokens() -> None:
     policies = Policies([Policy("read", "read", "*", groups="users")])
     tokens = TokenStore(MemoryStore(), policies=policies)

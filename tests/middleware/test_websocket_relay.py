@@ -15,10 +15,10 @@ from fastapi import FastAPI, Request, Response
 from starlette.websockets import WebSocket
 
 from asgi_express import Express, MisuseError, Router
-from asgi_express.middleware import EndpointFirewall, WebSocketRelay
+from asgi_express.middleware import EndpointFirewall, ResourceFirewall, SSERelay, WebSocketRelay
 from asgi_express.middleware._relay import GRACE, STALL
 from asgi_express.processes import Processes
-from asgi_express.security import Actor, OriginPolicy
+from asgi_express.security import Actor, Condition, OriginPolicy, Policy
 from tests.asgi import Socket, ask
 from tests.middleware.cancelling import cancelled_at
 from tests.relaying import Told, Wire
@@ -154,6 +154,84 @@ async def test_an_error_of_the_handler_refuses_the_handshake(caplog: pytest.LogC
         await Socket().connect(WebSocketRelay(broken, paths="/*", processes=room.processes), "/x")
 
 
+@pytest.mark.parametrize("extensions", [{}, {"websocket.http.response": {}}])
+def test_a_stream_without_an_end_is_no_refusal_that_goes_on_for_ever(extensions: dict[str, Any]) -> None:
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.debug", "info": {}})
+        try:
+            while True:
+                await send({"type": "http.response.body", "body": b":\n\n", "more_body": True})
+                await asyncio.sleep(1)
+        finally:
+            ended.append(now())
+
+    async def scene() -> None:
+        before = asyncio.all_tasks()
+        relay = WebSocketRelay(endless, paths="/*", processes=Processes())
+        wire = Wire(relay, "/events", extensions=extensions)
+        first = await wire.next("websocket.http.response.start" if extensions else "websocket.close")
+        assert first.get("code") == (None if extensions else 1008)
+        await wire.over()
+        assert asyncio.all_tasks() == before
+
+    ended: list[float] = []
+    play(scene())
+    assert GRACE <= ended[0] <= GRACE + 1
+
+
+def test_a_stream_that_never_waits_does_not_hold_the_loop_where_its_answer_is_dropped() -> None:
+    async def busy(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"x-ws-relay", b"{}")]})
+        while not done:
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+    async def scene(kind: str) -> None:
+        done.clear()
+        wire = Wire(WebSocketRelay(busy, paths="/*", processes=Processes()), "/busy", kind=kind)
+        await asyncio.sleep(0)
+        done.append(True)
+        await wire.over()
+
+    done: list[bool] = []
+    for kind in ("websocket", "http"):
+        play(scene(kind))
+
+
+async def test_a_handler_that_fails_after_it_has_asked_lets_no_process_wait() -> None:
+    room = Room()
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        header = (f"x-{scope['path'][1:]}-relay".encode(), config(room.pid).encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [header]})
+        await send({"type": "http.response.body", "body": b""})
+        raise ValueError("no database")
+
+    sockets = WebSocketRelay(failing, paths="/ws", processes=room.processes)
+    with pytest.raises(ValueError, match="no database"):
+        await Socket().connect(sockets, "/ws")
+    assert (await room.told.next("ws.leave"))["reason"] == "failed"
+    with pytest.raises(ValueError, match="no database"):
+        await ask(sockets, "/ws")
+    assert (await room.told.next("ws.leave"))["reason"] == "no upgrade"
+    with pytest.raises(ValueError, match="no database"):
+        await ask(SSERelay(failing, processes=room.processes), "/sse")
+    assert (await room.told.next("sse.leave"))["reason"] == "failed"
+    with pytest.raises(ValueError, match="no database"):
+        await ask(SSERelay(failing, processes=room.processes), "/other")
+    assert room.told.messages.empty()
+
+
+async def test_an_event_stream_is_no_answer_to_a_handshake() -> None:
+    room = Room()
+    room.app.post_match(SSERelay(processes=room.processes))
+    room.app.get("/events", lambda req, res: res.set("X-SSE-Relay", config(room.pid)).end())
+    before = len(room.processes)
+    socket = await Socket().connect(room.app, "/events", denial=True)
+    assert (socket.sent[0]["status"], len(room.processes)) == (400, before)
+    assert (await room.told.next("sse.leave"))["reason"] == "refused"
+
+
 async def test_where_nothing_is_for_it_the_handshake_is_refused() -> None:
     room = Room()
     room.app.post("/post", room.chat)
@@ -229,6 +307,26 @@ async def test_a_firewall_before_it_decides_on_the_endpoint() -> None:
             ("/chat/:room", False),
             ("/chat/:room", True),
         ]
+
+
+@pytest.mark.parametrize("firewall", [EndpointFirewall, lambda **more: ResourceFirewall(target="chat", **more)])
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_what_denies_get_cannot_be_passed_by_a_handshake(firewall: Any, is_first: bool) -> None:
+    room = Room()
+    told: list[Any] = []
+    app = Express()
+    app.use(lambda req, res, next: (req.scope.__setitem__("asgi_express.actor", Actor("ada")), next())[1])
+    no_get = Policy("no get", "*", "*", "deny", conditions=[Condition("meta.method", "eq", "GET")])
+    firewall = firewall(default_policy="allow", policies=[no_get], audit=told.append)
+    relay = WebSocketRelay(processes=room.processes)
+    for each in (firewall, relay) if is_first else (relay, firewall):
+        app.post_match(each)
+    app.get("/chat/:room", room.chat)
+    app.all("/all/:room", room.chat)
+    for target in ("/chat/7", "/all/7"):
+        assert (await Socket().connect(app, target, denial=True)).sent[0]["status"] == 403
+    assert room.requests == []
+    assert [(verdict.method, verdict.policy) for verdict in told] == [("GET", "no get")] * 2
 
 
 async def test_in_fastapi_paths_say_which_handshakes_are_relayed() -> None:
