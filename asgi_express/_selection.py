@@ -7,15 +7,15 @@ The order of things is that of ``router`` 2.3 (``lib/index.js``), which Express 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from asgi_express._frames import Frame, ParamRun, RouteFrame, RouterFrame, merge_params
 from asgi_express._handlers import APP, ERROR, ROUTER, Handler
 from asgi_express._layer import Layer
+from asgi_express._missed import guard_missed
 from asgi_express._pattern import Match, Pattern
-from asgi_express._scope import GUARDS, MATCH, OVER, WALK, mounted_scope, plain_paths, target
+from asgi_express._scope import GUARDS, MATCH, OVER, WALK, mounted_scope, target
 from asgi_express.errors import DecodeError, HeadersSentError, HTTPError
 from asgi_express.request import Request
 from asgi_express.response import Response
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from asgi_express.router import Router
 
 __all__ = ["Selection"]
-
-# What a path has that can be read in more than one way.
-_READ_OTHERWISE = re.compile(r"%|//|/\.\.?(?:/|\Z)")
 
 
 # What nearly every request has.
@@ -278,26 +275,8 @@ class Selection:
         return None
 
     def guard_missed(self) -> bool:
-        """Tell whether a middleware passed the path by that would match it as an app reads it which decodes it first.
-
-        We route on the raw path, where ``/%61dmin``, ``//admin`` and ``/x/../admin`` are not ``/admin``; mounted apps
-        and the file system do not. What a guard has not seen must not reach them (CVE-2026-22031, CVE-2026-29087).
-        """
-        frame = self.frame
-        while frame is not None:
-            if type(frame) is RouterFrame and _READ_OTHERWISE.search(frame.path):
-                readings = plain_paths(frame.path) - {frame.path}
-                if any(self._passed_by(frame, reading) for reading in readings):
-                    return True
-            frame = frame.parent
-        return False
-
-    def _passed_by(self, frame: RouterFrame, plain: str) -> bool:
-        for layer in frame.router.stack[: frame.index - 1]:
-            is_guard = layer.route is None or "*" in layer.route.methods  # app.all("/admin/*rest", log_in)
-            if is_guard and _matches(layer, plain) and not _matches(layer, frame.path):
-                return True
-        return False
+        """Tell whether a middleware passed by a path that what comes next may read as another."""
+        return guard_missed(self.frame)
 
     def _enter_router(self, frame: Frame, router: Router, prefix: Pattern | None) -> None:
         self.frame = RouterFrame(router, frame, self.req, prefix)
@@ -401,10 +380,3 @@ class Selection:
         req._headers = None
         self._scope_base = req.base_url
         self._scope_url = req.url
-
-
-def _matches(layer: Layer, path: str) -> bool:
-    try:
-        return layer.match(path) is not None
-    except DecodeError:
-        return False  # it has not run, even if an error handler has let the request go on

@@ -84,8 +84,9 @@ TABLE: dict[str, set[str]] = {
     "_index": {"_layer", "_pattern", "_tokens"},
     # the walk
     "_frames": {"_handlers", "_layer", "_pattern", "_urls", "request", "types"},
+    "_missed": {"_frames", "_layer", "_scope", "errors"},
     "_selection": {
-        *("_frames", "_handlers", "_layer", "_pattern", "_scope", "errors", "request", "response", "types"),
+        *("_frames", "_handlers", "_layer", "_missed", "_pattern", "_scope", "errors", "request", "response", "types"),
     },
     "_debug_page": {"_urls"},
     "_final": {"_debug_page", "_headers", "_json", "_scope", "_status", "_urls"},
