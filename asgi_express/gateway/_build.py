@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,6 +30,8 @@ from asgi_express.security import Scope as Scoped
 from asgi_express.types import ASGIApp, Next
 
 __all__ = ["Build", "build"]
+
+_log = logging.getLogger("asgi_express.gateway")
 
 _PREFIX = "write a path of plain segments, such as /api/v1"
 _PEM = "give a certificate that openssl reads, and its own key, without a password"
@@ -192,6 +195,9 @@ def _describe(entry: Entry, app: Express, made: Build) -> None:
         depends_on=tuple(values.get("lifecycle.depends_on", ())),
         tls=tls,
     )
+    if service.worker_count != 1:
+        # Wippy's files say it, and nothing depends on it; whoever hopes for more is to know.
+        _log.warning("%s: host.worker_count changes nothing: nobody has to carry messages to an inbox", entry.id)
     processes = Processes(buffer_size=service.buffer_size, drain=service.stop_timeout)
     for first in [*made.processes.values()][:1]:
         processes.join(first)

@@ -75,6 +75,15 @@ def test_what_is_said_is_there_for_the_server() -> None:
     assert (options["timeout_keep_alive"], options["timeout_graceful_shutdown"]) == (2, 3)
 
 
+def test_a_number_of_workers_that_changes_nothing_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    only(service("  host: {worker_count: 1}\n"))
+    assert not caplog.messages
+    only(service("  host: {worker_count: 4}\n"))
+    assert caplog.messages == [
+        "app:gateway: host.worker_count changes nothing: nobody has to carry messages to an inbox"
+    ]
+
+
 # -- deadlines
 
 ECHO = """
