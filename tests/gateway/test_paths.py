@@ -70,7 +70,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("text", "expected"), NAMED, ids=[next(iter(words))[:40] for _, words in NAMED])
+@pytest.mark.parametrize(("text", "expected"), NAMED, ids=[min(words)[:40] for _, words in NAMED])
 def test_a_path_that_leads_nowhere_is_a_problem_with_its_entry(place: Path, text: str, expected: set[str]) -> None:
     path = place / "app.yaml"
     path.write_text(entries(text))
