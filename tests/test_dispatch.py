@@ -865,3 +865,15 @@ async def test_to_go_on_with_a_request_that_is_over_is_a_mistake() -> None:
     assert (await ask(app)).text == "once"
     with pytest.raises(MisuseError, match="after the request was answered"):
         await next_app(scopes[0], Client().receive, _drop)
+
+
+async def test_what_was_written_before_an_awaited_next_goes_out_first() -> None:
+    app = Express()
+
+    async def around(req: Any, res: Any, next: Any) -> None:
+        res.write("before, ")
+        await next()
+
+    app.use(around).get("/", lambda req, res: res.end("after"))
+    answer = await ask(app)
+    assert answer.chunks == [b"before, ", b"after"]

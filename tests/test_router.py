@@ -478,3 +478,12 @@ async def test_a_nested_application_is_req_app_inside_and_the_outer_one_outside(
     outer.use(lambda req, res: res.send(str(req.app is outer and res.app is outer)))
     answer = await ask(outer, "/in/x")
     assert (answer.headers["x-inner"], answer.text) == ("True", "True")
+
+
+def test_the_index_of_a_router_is_made_anew_only_when_the_stack_has_grown() -> None:
+    router = Router()
+    router.get("/", lambda: "one")
+    index = router.index
+    assert router.index is index
+    router.get("/two", lambda: "two")
+    assert (router.index is index, router.index.size) == (False, 2)

@@ -220,8 +220,13 @@ def on_listening(then: Callable[[str], None]) -> Iterator[None]:
 
 
 def test_listen_returns_when_it_is_interrupted() -> None:
-    with on_listening(lambda url: signal.raise_signal(signal.SIGINT)):
-        hello().listen(0, log_config=None)
+    # A shell starts what runs in the background with this signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with on_listening(lambda url: signal.raise_signal(signal.SIGINT)):
+            hello().listen(0, log_config=None)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_listen_serves_with_the_options_of_uvicorn() -> None:

@@ -1,71 +1,51 @@
-"""One at a time, in order, whoever is cancelled meanwhile."""
-
-from __future__ import annotations
+"""One at a time, in the order in which they come."""
 
 import asyncio
-from contextlib import suppress
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from asgi_express.middleware._turn import Turn
 
 
-class Told:
-    """What happens, in order; never two at a time."""
-
-    def __init__(self) -> None:
-        self.turn = Turn()
-        self.inside = 0
-        self.came: list[int] = []
-        self.went: list[int] = []
-
-    async def come(self, number: int, steps: int) -> None:
-        self.came.append(number)
-        if self.turn.is_taken:
-            await self.turn.wait()
-        assert self.inside == 0
-        self.turn.is_taken = True
-        self.inside += 1
-        try:
-            for _ in range(steps):
-                await asyncio.sleep(0)
-            self.went.append(number)
-        finally:
-            self.inside -= 1
-            self.turn.leave()
+async def waiting(turn: Turn, name: str, had: list[str]) -> None:
+    await turn.wait()
+    had.append(name)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=12),
-    st.lists(st.integers(0, 4), min_size=12, max_size=12),
-)
-async def test_everybody_who_stays_has_a_turn_in_order(visitors: list[tuple[int, bool]], pauses: list[int]) -> None:
-    told = Told()
-    tasks = []
-    for number, ((steps, _), pause) in enumerate(zip(visitors, pauses, strict=False)):
-        tasks.append(asyncio.create_task(told.come(number, steps)))
-        for _ in range(pause):
-            await asyncio.sleep(0)
-    for task, (_, is_cancelled), pause in zip(tasks, visitors, reversed(pauses), strict=False):
-        if is_cancelled:
-            task.cancel()
-        for _ in range(pause):
-            await asyncio.sleep(0)
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
-    assert told.went == sorted(told.went)
-    assert {number for number, (_, is_cancelled) in enumerate(visitors) if not is_cancelled} <= set(told.went)
-    assert not told.turn.is_taken
+def begun(turn: Turn, had: list[str], *names: str) -> list[asyncio.Task[None]]:
+    return [asyncio.create_task(waiting(turn, name, had)) for name in names]
 
 
-async def test_it_goes_on_where_the_one_that_it_was_handed_to_is_cancelled() -> None:
-    told = Told()
-    first, second, third = (asyncio.create_task(told.come(number, 1)) for number in range(3))
-    await first  # hands it over to the second, which has not run since
-    second.cancel()
-    await third
-    assert told.went == [0, 2]
-    assert second.cancelled()
-    assert not told.turn.is_taken
+async def test_it_goes_to_who_has_waited_longest_and_is_free_when_nobody_waits() -> None:
+    turn, had = Turn(), list[str]()
+    turn.is_taken = True
+    first, second = begun(turn, had, "first", "second")
+    await asyncio.sleep(0)
+    turn.leave()
+    await first
+    assert (had, turn.is_taken) == (["first"], True)
+    turn.leave()
+    await second
+    turn.leave()
+    assert (had, turn.is_taken) == (["first", "second"], False)
+
+
+async def test_who_has_gone_while_waiting_is_passed_over() -> None:
+    turn, had = Turn(), list[str]()
+    turn.is_taken = True
+    gone, there = begun(turn, had, "gone", "there")
+    await asyncio.sleep(0)
+    gone.cancel()
+    await asyncio.wait([gone])
+    turn.leave()
+    await there
+    assert (had, turn.is_taken) == (["there"], True)
+
+
+async def test_who_goes_when_it_has_been_handed_over_hands_it_on() -> None:
+    turn, had = Turn(), list[str]()
+    turn.is_taken = True
+    gone, there = begun(turn, had, "gone", "there")
+    await asyncio.sleep(0)
+    turn.leave()
+    gone.cancel()
+    await there
+    assert (had, gone.cancelled(), turn.is_taken) == (["there"], True, True)
